@@ -1,0 +1,76 @@
+"""Verdicts on the articles' statements: the ledger, and the box a chapter shows."""
+
+from functools import lru_cache
+
+from .data import project_root
+from .record import emit, records
+
+__all__ = ["VERDICTS", "ClaimError", "ledger", "claim"]
+
+# verdict: (mark, colour of the edge); the word always stands beside the mark
+VERDICTS = {
+    "holds": ("✓", "#1b7837"),
+    "imprecise": ("≈", "#9a6700"),
+    "wrong": ("✗", "#b2182b"),
+    "does not run": ("⊘", "#762a83"),
+    "not checkable": ("?", "#5a6270"),
+    "pending": ("…", "#5a6270"),
+}
+
+
+class ClaimError(AssertionError):
+    """The ledger and the chapter's computation disagree."""
+
+
+@lru_cache
+def ledger():
+    """All rows of data/claims, id to row, in the ledger's order."""
+    import yaml
+
+    rows = {}
+    for path in sorted((project_root() / "data" / "claims").glob("*.yml")):
+        for row in yaml.safe_load(path.read_text(encoding="utf-8")):
+            if row["id"] in rows:
+                raise ClaimError(f"{row['id']} stands twice in the ledger")
+            rows[row["id"]] = row
+    return rows
+
+
+def claim(statement_id, verdict):
+    """Show a statement's verdict; fail where the ledger and the chapter's numbers disagree.
+
+    Parameters
+    ----------
+    statement_id : str
+        As in the ledger, for example ``D2-EQ-24``.
+    verdict : str
+        What this chapter computed; it has to be the ledger's verdict.
+
+    Raises
+    ------
+    ClaimError
+        If the id is unknown, the verdicts differ, or the recorded evidence is missing or differs from the ledger's
+        expected value by more than its tolerance.
+    """
+    row = ledger().get(statement_id)
+    if row is None:
+        raise ClaimError(f"{statement_id} has no row in data/claims")
+    if verdict != row["verdict"]:
+        raise ClaimError(f"{statement_id}: the ledger says {row['verdict']!r}, the chapter computed {verdict!r}")
+    value = records().get(row["evidence"])
+    if value is None:
+        raise ClaimError(f"{statement_id}: its evidence {row['evidence']!r} was not recorded")
+    if not abs(value - row["expected"]) <= row["tolerance"]:
+        raise ClaimError(f"{statement_id}: {row['evidence']} is {value!r}, the ledger expects {row['expected']!r} "
+                         f"within {row['tolerance']!r}")
+    mark, colour = VERDICTS[verdict]
+    lines = [f"<div class=\"verdict verdict-{verdict.replace(' ', '-')}\" role=\"note\" "
+             f"style=\"border-left: 0.3rem solid {colour}; padding: 0.1rem 1rem; margin: 1rem 0\">", "",
+             f"**{mark} {verdict}** · {statement_id} · {row['kind']} in section {row['section']}", "",
+             f"The article: {row['statement']}", "", f"Why: {row['reason']}", ""]
+    if row.get("correction"):
+        lines += [f"Right: {row['correction']}", ""]
+    lines += [f"Computed here: `{row['evidence']}` = {value:.6g}", "", "</div>"]
+    text = "\n".join(lines)
+    emit("claim", {"id": statement_id, "verdict": verdict, "evidence": row["evidence"]},
+         {"text/markdown": text, "text/plain": f"{mark} {verdict}: {statement_id}"})

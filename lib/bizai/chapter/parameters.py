@@ -1,0 +1,102 @@
+"""Parameters of a chapter: their types, units and ranges, and one sentence for each wrong value."""
+
+from difflib import get_close_matches
+from typing import Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field as _Field
+
+__all__ = ["Parameters", "Refused", "field", "allowed", "unit", "sentences", "validate"]
+
+_BOUNDS = {"ge": ">= {:.12g}", "gt": "> {:.12g}", "le": "<= {:.12g}", "lt": "< {:.12g}"}
+_KINDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+
+
+class Refused(ValueError):
+    """An input that is refused before anything runs; the message is for the person who gave it."""
+
+
+class Parameters(BaseModel):
+    """Base of every chapter's parameter model. Fields have no defaults: the notebook owns them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def field(description, *, unit="", **bounds):
+    """A field with a description, a unit and bounds (`ge`, `gt`, `le`, `lt`, `max_length` ... of pydantic)."""
+    return _Field(description=description, json_schema_extra={"unit": unit}, **bounds)
+
+
+def unit(info):
+    """Unit of a model field, an empty text where it has none."""
+    return (info.json_schema_extra or {}).get("unit", "")
+
+
+def _types(annotation):
+    """The types a field accepts, without None."""
+    if get_origin(annotation) is Literal:
+        return [Literal]
+    return [a for a in get_args(annotation) or [annotation] if a is not type(None)]
+
+
+def allowed(info):
+    """What a field allows, in words: ``an integer >= 1``, ``a number >= 0 and < 1``."""
+    kind = _types(info.annotation)[0]
+    if kind is Literal:
+        return "one of " + ", ".join(map(repr, get_args(info.annotation)))
+    bounds = [text.format(getattr(rule, key)) for rule in info.metadata for key, text in _BOUNDS.items()
+              if getattr(rule, key, None) is not None]
+    name = _KINDS.get(kind) or {"datetime": "a date and time (YYYY-MM-DD HH:MM:SS)"}.get(kind.__name__, kind.__name__)
+    return " ".join([name, " and ".join(bounds)]).strip()
+
+
+def shorten(value, width=60):
+    """A value as Python would write it, cut to `width` characters."""
+    text = repr(value)
+    return text if len(text) <= width else text[:width - 3] + "..."
+
+
+def sentences(model, error):
+    """One sentence for each fault that pydantic found in `model`'s values."""
+    found = []
+    for fault in error.errors():
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        if fault["type"] == "extra_forbidden":
+            near = get_close_matches(name, model.model_fields, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "there are " + ", ".join(model.model_fields)
+            found.append(f"unknown parameter {shorten(name)}: {hint}")
+        elif fault["type"] == "missing":
+            found.append(f"parameter {name} is missing")
+        elif name:
+            found.append(f"{name} must be {allowed(model.model_fields[name])}, got {shorten(fault['input'])}")
+        else:
+            found.append(str(fault["ctx"]["error"]) if "error" in fault.get("ctx", {}) else fault["msg"])
+    return found
+
+
+def validate(model, values):
+    """Check values against a chapter's model.
+
+    Parameters
+    ----------
+    model : subclass of Parameters
+    values : dict
+        Name to value. In a chapter this is ``globals()``: names that do not belong to the model and stand in no
+        parameters cell are left alone. Elsewhere pass the exact parameters, so that a misspelt name is refused.
+
+    Returns
+    -------
+    Parameters
+        Immutable, with every value converted to its type.
+
+    Raises
+    ------
+    Refused
+        One sentence for each wrong value: which parameter, what is allowed, what was given.
+    """
+    if "__name__" in values:
+        values = {name: values[name] for name in model.model_fields if name in values}
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise Refused("; ".join(sentences(model, error))) from None

@@ -1,0 +1,89 @@
+"""Tables, figures and the library's own source, as a chapter shows them."""
+
+import io
+
+from .record import emit
+
+__all__ = ["PALETTE", "style", "table", "figure", "source"]
+
+# Okabe and Ito's palette, apart under every common colour blindness; black last
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+
+
+def style():
+    """Set the book's one matplotlib style and return the `pyplot` module."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcdefaults()
+    plt.rcParams.update({
+        "figure.figsize": (7.2, 4.0), "figure.constrained_layout.use": True, "figure.facecolor": "white",
+        "axes.prop_cycle": plt.cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
+        "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 11,
+        "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.7, "axes.axisbelow": True,
+        "lines.linewidth": 2, "legend.frameon": False, "font.size": 10.5,
+        "svg.fonttype": "path", "svg.hashsalt": "bizai",
+    })
+    return plt
+
+
+def _html(frame, index=True):
+    return frame.to_html(border=0, index=index, escape=True)
+
+
+def table(frame, caption="", *, formats=None, index=False):
+    """Show a table of a chapter.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    caption : str
+    formats : dict of str
+        Column to format specification (``".2f"``, ``",.0f"``); other columns are shown as they are.
+    index : bool
+        Whether the row labels are shown.
+    """
+    shown = frame.copy()
+    for name, spec in (formats or {}).items():
+        shown[name] = [format(value, spec) for value in frame[name]]
+    html = _html(shown, index)
+    if caption:
+        html = f"<p><em>{caption}</em></p>" + html
+    emit("text", None, {"text/html": html, "text/plain": shown.to_string(index=index)})
+
+
+def figure(fig, name, *, alt, data):
+    """Show a figure as SVG, with its alternative text and the data behind it.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        Closed afterwards.
+    name : str
+        Unique in the chapter; the file name of the data.
+    alt : str
+        What the figure shows, with its number, for people who do not see it.
+    data : pandas.DataFrame
+        What the figure was drawn from.
+    """
+    import matplotlib.pyplot as plt
+
+    image = io.StringIO()
+    fig.savefig(image, format="svg", metadata={"Date": None})
+    plt.close(fig)
+    emit("figure", {"name": name, "alt": alt}, {"image/svg+xml": image.getvalue(), "text/plain": alt})
+    shown = data.map(lambda value: f"{value:.6g}" if isinstance(value, float) else value)
+    html = (f'<details class="figure-data"><summary>Data behind this figure ({len(data)} rows)</summary>'
+            f"{_html(shown, index=False)}</details>")
+    emit("table", {"name": name, "columns": {str(c): data[c].tolist() for c in data}},
+         {"text/html": html, "text/plain": f"Data behind this figure: {name}"})
+
+
+def source(*objects):
+    """Show the library's own source of functions or classes, so that a chapter keeps no second copy."""
+    import inspect
+
+    text = "\n\n".join(inspect.getsource(item).rstrip() for item in objects)
+    emit("text", None, {"text/markdown": f"```python\n{text}\n```", "text/plain": text})
