@@ -1,0 +1,68 @@
+"""The report of a run: one self-contained HTML file for a reader who wants the answer, not the derivation."""
+
+import base64
+import copy
+from importlib.resources import files
+
+__all__ = ["report", "number"]
+
+
+def number(value):
+    """A recorded value as a person reads it."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if 1 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def _for_html(output):
+    """The output as the report shows it: figures as images with their alternative text."""
+    data = output.get("data", {})
+    if "image/svg+xml" in data:
+        image = base64.b64encode("".join(data["image/svg+xml"]).encode()).decode()
+        alt = "".join(data["text/plain"]).replace('"', "&quot;")
+        output["data"] = type(data)({"text/html": f'<img alt="{alt}" src="data:image/svg+xml;base64,{image}">'})
+    return output
+
+
+def _body(notebook, code):
+    """HTML of the cells tagged `report`."""
+    from nbconvert import HTMLExporter
+
+    chosen = copy.deepcopy(notebook)
+    chosen.cells = [cell for cell in chosen.cells if "report" in cell.metadata.get("tags", [])]
+    for cell in chosen.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [_for_html(o) for o in cell.outputs
+                            if o.output_type != "stream" and not all(m.startswith("application/vnd.bizai") for m in o.data)]
+    exporter = HTMLExporter(template_name="basic", exclude_input=not code, exclude_input_prompt=True,
+                            exclude_output_prompt=True, exclude_anchor_links=True)
+    return exporter.from_notebook_node(chosen)[0]
+
+
+def report(chapter, notebook, results, *, code=False):
+    """HTML text of a run's report.
+
+    Parameters
+    ----------
+    chapter : Chapter
+    notebook : nbformat.NotebookNode
+        The executed notebook; its cells tagged ``report`` are shown.
+    results : dict
+        What goes into results.json.
+    code : bool
+        Whether the code of those cells is shown too.
+    """
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from bizai.chapter.parameters import unit
+
+    fields = chapter.inputs.Parameters.model_fields
+    template = Environment(autoescape=True).from_string(
+        files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        title=chapter.title, results=results, body=Markup(_body(notebook, code)), number=number,
+        headlines=[r for r in results["records"].values() if r["headline"]],
+        parameters=[(fields[name].description, name, value, unit(fields[name]))
+                    for name, value in results["parameters"].items() if name != "data_file"],
+        data=results["parameters"]["data_file"] or f"the bundled sample {chapter.inputs.Row.sample()} (synthetic)")

@@ -1,0 +1,195 @@
+"""One run of a chapter with the reader's own parameters and data: finished and whole, or not there."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bizai.chapter.data import project_root, read_csv
+from bizai.chapter.parameters import Refused, validate
+
+from .chapters import digest, find, payloads
+from .execute import ChapterFailed, execute
+
+__all__ = ["Run", "run"]
+
+_PACKAGES = ("bizai", "numpy", "scipy", "pandas", "matplotlib", "scikit-learn", "statsmodels", "tensorflow",
+             "tensorflow-cpu", "papermill", "nbclient")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds notebook.ipynb, report.html and results.json.
+    results : dict
+        The content of results.json: chapter, parameters, records, provenance.
+    fresh : bool
+        False where an earlier run with the same key was found and nothing was executed.
+    """
+
+    folder: Path
+    results: dict
+    fresh: bool
+
+    @property
+    def headlines(self):
+        """Label to (value, unit) of the results that matter most."""
+        return {r["headline"]: (r["value"], r["unit"]) for r in self.results["records"].values() if r["headline"]}
+
+
+def _check(chapter, parameters, data):
+    """The chapter's parameters and the data file, validated before anything is started."""
+    values = dict(parameters or {})
+    if data is not None:
+        if "data_file" in values:
+            raise Refused("give the data file once: either --data or the parameter data_file")
+        values["data_file"] = str(data)
+    unknown = chapter.defaults | values
+    checked = validate(chapter.inputs.Parameters, unknown).model_dump()
+    file = Path(checked["data_file"]) if checked["data_file"] else None
+    read_csv(file or "", chapter.inputs.Row)
+    checked["data_file"] = file.name if file else ""
+    return checked, file
+
+
+def _git(*words):
+    done = subprocess.run(["git", "-C", str(project_root()), *words], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _provenance(hashes, started, seconds):
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {"python": sys.version.split()[0]}
+    for name in _PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            pass
+    status = _git("status", "--porcelain", "--untracked-files=no")
+    return {"git_commit": _git("rev-parse", "HEAD"), "git_dirty": None if status is None else bool(status),
+            "hashes": hashes, "versions": versions, "started": started.isoformat(timespec="seconds"),
+            "duration_seconds": round(seconds, 3)}
+
+
+def _records(chapter, notebook):
+    """The run's recorded numbers; all that the chapter declares have to be there."""
+    records = {r["name"]: {key: r[key] for key in ("value", "unit", "headline")} for r in payloads(notebook, "record")}
+    declared = [r["name"] for r in payloads(chapter.notebook, "record")]
+    missing = [name for name in declared if name not in records]
+    if missing:
+        raise ChapterFailed(f"the chapter ran but did not record {', '.join(missing)}")
+    return records
+
+
+def _write(folder, name, text):
+    """Write a file and have it on the disk before anything refers to it."""
+    with open(folder / name, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _keep_failure(work, target, error):
+    """Move a failed run to its place, with its cause, in the place of an earlier failure."""
+    _write(work, "cause.txt", f"{error}\n")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    os.rename(work, target)
+
+
+def run(name, parameters=None, data=None, *, out="results", code=False, progress=None):
+    """Run a chapter with parameters and data of one's own.
+
+    Parameters
+    ----------
+    name : str
+        A chapter, as ``bizai list`` shows it.
+    parameters : dict, optional
+        Name to value or text; the chapter's defaults stand for the others.
+    data : path, optional
+        CSV file after the chapter's schema; the bundled sample without it.
+    out : path
+        The run ends in ``out/name/KEY/``, KEY being a hash of the notebook, its parameters, data, library and lock.
+    code : bool
+        Whether the report shows the code too. It is part of the key.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each code cell.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    Refused
+        An input is wrong. Nothing was run and nothing written.
+    ChapterFailed
+        The chapter failed; what it left is under ``out/name/failed/KEY/`` with its cause.
+    """
+    chapter = find(name)
+    checked, file = _check(chapter, parameters, data)
+    hashes = chapter.hashes(file)
+    key = digest(*hashes.values(), json.dumps(checked, sort_keys=True), str(code))[:16]
+    home = Path(out).absolute() / name
+    if (home / key / "results.json").is_file():
+        return Run(home / key, json.loads((home / key / "results.json").read_text(encoding="utf-8")), fresh=False)
+
+    home.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=home))
+    os.chmod(work, 0o755)
+    try:
+        results = _run_in(work, chapter, checked, file, hashes, code, progress)
+    except ChapterFailed as error:
+        _keep_failure(work, home / "failed" / key, error)
+        raise ChapterFailed(f"{error}\nkept in {home / 'failed' / key}") from None
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    try:
+        os.rename(work, home / key)
+    except OSError:   # the same run finished elsewhere in the meantime: the results are the same
+        shutil.rmtree(work, ignore_errors=True)
+    return Run(home / key, results, fresh=True)
+
+
+def _run_in(work, chapter, checked, file, hashes, code, progress):
+    """Execute in the private folder `work` and leave the three files of a finished run there."""
+    import nbformat
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    from .report import report
+
+    notebook = parameterize_notebook(load_notebook_node(str(chapter.path)), checked)
+    total, done = sum(c.cell_type == "code" for c in notebook.cells), 0
+
+    def tick():
+        nonlocal done
+        done += 1
+        if progress:
+            progress(done, total)
+
+    copy = shutil.copyfile(file, work / file.name) if file else None
+    started, clock = datetime.now(UTC), time.perf_counter()
+    try:
+        execute(notebook, cwd=work, progress=tick)
+    finally:
+        if copy:
+            copy.unlink()
+        _write(work, "notebook.ipynb", nbformat.writes(notebook))
+    results = {"chapter": chapter.name, "parameters": checked, "records": _records(chapter, notebook),
+               "provenance": _provenance(hashes, started, time.perf_counter() - clock)}
+    _write(work, "report.html", report(chapter, notebook, results, code=code))
+    _write(work, "results.json", json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return results
