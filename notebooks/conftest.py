@@ -1,0 +1,92 @@
+"""How nbval compares a chapter with its committed outputs: text and integers exactly, floats within a tolerance.
+
+nbval compares strings and skips images. Here a number with a decimal point or an exponent may differ by the cell's
+relative tolerance (cell metadata ``{"bizai": {"rtol": 1e-4}}``, else 1e-6), a recorded number by its own `rtol`, and
+everything else has to be equal. A cell that was never executed, a stripped notebook and an error output fail.
+"""
+
+import json
+import math
+import re
+
+import pytest
+from nbval import plugin
+
+RTOL = 1e-6
+_FLOAT = re.compile(r"[-+−]?(?:\d+\.\d+|\d+(?=[eE][-+]?\d)|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+def close(reference, value, rtol):
+    """Whether two floats agree, NaN with NaN and infinities with themselves."""
+    return reference == value or math.isclose(reference, value, rel_tol=rtol, abs_tol=1e-12) or (
+        math.isnan(reference) and math.isnan(value))
+
+
+def same(reference, value, rtol=RTOL):
+    """Whether two outputs agree: texts by skeleton, integers and floats; JSON by its parts."""
+    if isinstance(reference, dict) and isinstance(value, dict):
+        rtol = reference.get("rtol", rtol) if {"name", "value", "rtol"} <= reference.keys() else rtol
+        return reference.keys() == value.keys() and all(same(reference[k], value[k], rtol) for k in reference)
+    if isinstance(reference, list) and isinstance(value, list):
+        return len(reference) == len(value) and all(map(lambda pair: same(*pair, rtol), zip(reference, value)))
+    if isinstance(reference, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return close(reference, value, rtol)
+    if isinstance(reference, str) and isinstance(value, str):
+        floats = [_FLOAT.findall(text) for text in (reference, value)]
+        numbers = [[float(f.replace("−", "-")) for f in found] for found in floats]
+        return _FLOAT.sub("#", reference) == _FLOAT.sub("#", value) and all(
+            close(a, b, rtol) for a, b in zip(*numbers))
+    return type(reference) is type(value) and reference == value
+
+
+class Tolerant(str):
+    """An output value that nbval compares by `same` and prints as text."""
+
+    def __new__(cls, value, rtol):
+        """Keep the value beside its text."""
+        text = super().__new__(cls, value if isinstance(value, str) else json.dumps(value, indent=1, sort_keys=True))
+        text.value, text.rtol = value, rtol
+        return text
+
+    def __eq__(self, other):
+        return same(self.value, other.value, self.rtol)
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+def sanitize(cell, value):
+    """nbval's hook for each output value."""
+    return Tolerant(value, cell.cell.metadata.get("bizai", {}).get("rtol", RTOL))
+
+
+def runtest(cell, compare=plugin.IPyNbCell.runtest):
+    """Refuse a reference that proves nothing, then compare."""
+    if cell.cell.source.strip() and cell.cell.execution_count is None:
+        cell.raise_cell_error("the committed cell was never executed: make refresh")
+    if any(output.output_type == "error" for output in cell.cell.outputs):
+        cell.raise_cell_error("the committed cell holds an error output")
+    compare(cell)
+
+
+class Stripped(pytest.Item):
+    """Fails for a notebook that was committed without outputs."""
+
+    def runtest(self):
+        """Always fails."""
+        pytest.fail("the committed notebook has no outputs: make refresh", pytrace=False)
+
+
+def collect(notebook, cells=plugin.IPyNbFile.collect):
+    """nbval's cells, figures compared by the data behind them; one failing item more where there are no outputs."""
+    notebook.skip_compare += ("image/svg+xml",)
+    yield from cells(notebook)
+    if not any(cell.get("outputs") for cell in notebook.nb.cells):
+        yield Stripped.from_parent(notebook, name="outputs")
+
+
+plugin.IPyNbCell.sanitize = sanitize
+plugin.IPyNbCell.runtest = runtest
+plugin.IPyNbFile.collect = collect
