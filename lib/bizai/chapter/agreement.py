@@ -27,7 +27,7 @@ def agreement(ours, others, *, rtol=1e-9, atol=0.0, digits=10):
     """
     import pandas as pd
 
-    rows, checked = [], 0
+    rows, checked, intervals = [], 0, 0
     for quantity, value in ours.items():
         row = {"quantity": quantity, "ours": f"{value:.{digits}g}"}
         for method, theirs in others.items():
@@ -40,11 +40,12 @@ def agreement(ours, others, *, rtol=1e-9, atol=0.0, digits=10):
                 raise AssertionError(f"{quantity}: ours {value!r}, {method} {other!r}, apart by more than {bound:.3g}")
             interval = isinstance(theirs[quantity], tuple)
             row[method] = f"{other:.4g} ± {bound:.2g}" if interval else f"{other:.{digits}g}"
-            checked += 1
+            checked, intervals = checked + 1, intervals + interval
         rows.append(row)
     frame = pd.DataFrame(rows)
-    note = f"All {checked} comparisons agree within a relative difference of {rtol:g}"
+    note = f"{checked - intervals} comparisons agree within a relative difference of {rtol:g}"
     note += f" or {atol:g} absolute" if atol else ""
-    html = frame.to_html(index=False, border=0, classes="agreement") + f"<p>{note}; ± marks a 95 % interval.</p>"
+    note += f"; in {intervals} our value lies within the confidence interval, marked ±" if intervals else ""
+    html = frame.to_html(index=False, border=0, classes="agreement") + f"<p>{note}.</p>"
     emit("agreement", {"methods": list(others), "quantities": list(ours), "comparisons": checked},
          {"text/html": html, "text/plain": frame.to_string(index=False)})

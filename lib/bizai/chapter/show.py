@@ -84,6 +84,7 @@ def figure(fig, name, *, alt, data):
 def source(*objects):
     """Show the library's own source of functions or classes, so that a chapter keeps no second copy."""
     import inspect
+    from textwrap import dedent
 
-    text = "\n\n".join(inspect.getsource(item).rstrip() for item in objects)
+    text = "\n\n".join(dedent(inspect.getsource(item)).rstrip() for item in objects)
     emit("text", None, {"text/markdown": f"```python\n{text}\n```", "text/plain": text})

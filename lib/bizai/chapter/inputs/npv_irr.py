@@ -16,7 +16,7 @@ class Parameters(parameters.Parameters):
     reinvest_rate: float = field("rate earned on money received (for the modified rate)", gt=-1, le=10)
     revenue_sd: float = field("standard deviation of a period's revenue over its mean", ge=0, le=2)
     cost_sd: float = field("standard deviation of a period's cost over its mean", ge=0, le=2)
-    correlation: float = field("correlation between the flows of any two periods", ge=0, lt=1)
+    correlation: float = field("correlation between the revenues, or the costs, of any two periods", ge=0, lt=1)
     cost_follows_revenue: float = field("correlation between revenue and cost of a period", gt=-1, lt=1)
     scenarios: int = field("simulated futures", ge=1_000, le=1_000_000)
     data_file: str = field("cash-flow table; empty for the bundled sample")
