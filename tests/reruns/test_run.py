@@ -23,7 +23,7 @@ def test_finished_run(book, tmp_path):
     done = book.bizai("run", "first", "-p", "share=0.1", "--data", own, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["Half", "of", "it", "3.0000", "money"]
+    assert lines[0].split() == ["Half", "of", "it", "3", "money"]
     folder = Path(lines[-1])
     assert folder.parent == tmp_path / "out" / "first"
     assert files(folder) == ["notebook.ipynb", "report.html", "results.json"]

@@ -32,12 +32,6 @@ class _Refusals:
             sys.exit(1)
 
 
-def _value(value, unit):
-    if isinstance(value, float):
-        value = f"{value:,.4f}" if 1 <= abs(value) < 1e7 else f"{value:.6g}"
-    return f"{value} {unit}".rstrip()
-
-
 def _assignments(pairs):
     values = {}
     for pair in pairs:
@@ -85,7 +79,7 @@ def describe(chapter):
 
 
 def _print_columns(rows):
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
@@ -106,7 +100,7 @@ def run(chapter, pairs, data, out, code):
 
     from tqdm import tqdm
 
-    from . import runner
+    from . import report, runner
 
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))   # clean up as after Ctrl-C
     with _Refusals(), tqdm(desc=chapter, unit="cell", leave=False, disable=None, file=sys.stderr) as bar:
@@ -117,10 +111,7 @@ def run(chapter, pairs, data, out, code):
         finished = runner.run(chapter, _assignments(pairs), data, out=out, code=code, progress=progress)
     if not finished.fresh:
         click.echo("this run was there already; nothing was executed")
-    headlines = finished.headlines
-    width = max(map(len, headlines), default=0)
-    for label, (value, unit) in headlines.items():
-        click.echo(f"{label:{width}}  {_value(value, unit)}")
+    _print_columns([(label, report.quantity(*found)) for label, found in finished.headlines.items()])
     click.echo(finished.folder)
 
 

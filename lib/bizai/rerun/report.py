@@ -4,14 +4,18 @@ import base64
 import copy
 from importlib.resources import files
 
-__all__ = ["report", "number"]
+__all__ = ["report", "quantity"]
 
 
-def number(value):
-    """A recorded value as a person reads it."""
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:,.4f}".rstrip("0").rstrip(".") if 1 <= abs(value) < 1e7 else f"{value:.4g}"
+def quantity(value, unit):
+    """A recorded value with its unit as a person reads it: four significant digits, shares and yearly rates in percent."""
+    if value in ("nan", "inf"):
+        return {"nan": "none", "inf": "never"}[value]
+    if isinstance(value, float):
+        if unit in ("share", "per year"):
+            return f"{value:.1%} {unit}".removesuffix(" share")
+        value = f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
+    return f"{value} {unit}".rstrip()
 
 
 def _for_html(output):
@@ -61,7 +65,7 @@ def report(chapter, notebook, results, *, code=False):
     template = Environment(autoescape=True).from_string(
         files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8"))
     return template.render(
-        title=chapter.title, results=results, body=Markup(_body(notebook, code)), number=number,
+        title=chapter.title, results=results, body=Markup(_body(notebook, code)), quantity=quantity,
         headlines=[r for r in results["records"].values() if r["headline"]],
         parameters=[(fields[name].description, name, value, unit(fields[name]))
                     for name, value in results["parameters"].items() if name != "data_file"],

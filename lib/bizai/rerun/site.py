@@ -174,7 +174,7 @@ def build():
     shutil.rmtree(output, ignore_errors=True)
     log = _build_dir() / "render.log"
     with log.open("w", encoding="utf-8") as stream:
-        done = subprocess.run([sys.executable, "-m", "jupyter_book", "build", str(stage), "--path-output", str(output),
+        done = subprocess.run([Path(sys.executable).with_name("jupyter-book"), "build", str(stage), "--path-output", str(output),
                                "--quiet", "--warningiserror", "--keep-going"], stdout=stream, stderr=subprocess.STDOUT)
     if done.returncode:
         raise ChapterFailed(f"the site did not render:\n{log.read_text(encoding='utf-8')}")

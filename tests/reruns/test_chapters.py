@@ -1,0 +1,141 @@
+"""The real chapters, run from outside as their users do."""
+
+import json
+import math
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def bizai(*words, cwd):
+    """Run the command line."""
+    return subprocess.run([BIN / "bizai", *map(str, words)], cwd=cwd, capture_output=True, text=True)
+
+
+def run(*words, cwd):
+    """Run a chapter that has to succeed; the folder and its results."""
+    done = bizai("run", *words, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    folder = Path(done.stdout.splitlines()[-1])
+    assert sorted(p.name for p in folder.iterdir()) == ["notebook.ipynb", "report.html", "results.json"]
+    return folder, json.loads((folder / "results.json").read_text())
+
+
+def value(results, name):
+    """A recorded value."""
+    return results["records"][name]["value"]
+
+
+def exact_wait(lam, mu, c):
+    """W_q of the M/M/c queue in exact arithmetic, from the balance equations alone."""
+    a, rho = Fraction(lam, mu), Fraction(lam, mu * c)
+    weights = [a**n / math.factorial(n) for n in range(c)]          # p_n / p_0 below c; a geometric tail from c on
+    tail = a**c / math.factorial(c)
+    p0 = 1 / (sum(weights) + tail / (1 - rho))
+    return p0 * tail * rho / (1 - rho)**2 / lam                     # L_q / lambda
+
+
+def test_queueing_value_is_right(tmp_path):
+    folder, results = run("queueing", "-p", "arrival_rate=8", "-p", "service_rate=3", "-p", "servers=4", cwd=tmp_path)
+    exact = exact_wait(8, 3, 4)
+    assert value(results, "mean_queue_wait") == pytest.approx(float(exact), rel=1e-12)
+    low, high = (value(results, f"simulated_mean_queue_wait_{end}") for end in ("low", "high"))
+    assert low < float(exact) < high
+
+    # a third way: the truncated chain's balance equations, solved
+    n, lam, mu, c = 400, 8.0, 3.0, 4
+    rates = np.zeros((n, n))
+    up, down = np.arange(n - 1), np.arange(1, n)
+    rates[up, up + 1], rates[down, down - 1] = lam, mu * np.minimum(down, c)
+    np.fill_diagonal(rates, -rates.sum(axis=1))
+    p = np.linalg.solve(np.vstack([rates.T[:-1], np.ones(n)]), np.eye(n)[-1])
+    assert value(results, "mean_queue_wait") == pytest.approx((np.arange(n) - c).clip(0) @ p / lam, rel=1e-10)
+
+    report = (folder / "report.html").read_text()
+    assert "<script" not in report and "src=\"http" not in report and "@import" not in report
+    assert report.count("data:image/svg+xml;base64") >= 2 and "class=\"highlight\"" not in report
+
+
+def test_npv_irr_records_its_numbers(tmp_path):
+    _, results = run("npv_irr", cwd=tmp_path)
+    for name in ("npv", "irr", "payback_probability"):
+        assert isinstance(value(results, name), float)
+    provenance = results["provenance"]
+    assert provenance["git_commit"] is None or len(provenance["git_commit"]) == 40
+    assert all(len(h) == 64 for h in provenance["hashes"].values())
+
+
+CALLS = "arrival_time,handling_seconds\n"
+FLOWS = "period,revenue,cost,depreciation\n"
+WRONG = [
+    ("queueing", ["-p", "arival_rate=30"], None, "unknown parameter 'arival_rate': did you mean 'arrival_rate'?"),
+    ("queueing", ["-p", "servers=0"], None, "servers must be an integer >= 1"),
+    ("queueing", ["-p", "servers=2.5"], None, "servers must be an integer >= 1"),
+    ("queueing", ["-p", "arrival_rate=1000"], None, "unstable queue: arrival_rate 1000 >= servers*service_rate"),
+    ("queueing", ["-p", "arrival_rate=abc"], None, "arrival_rate must be a number > 0, got 'abc'"),
+    ("queueing", ["--data", "none.csv"], None, "data file none.csv does not exist"),
+    ("queueing", ["--data", "own.csv"], "", "data file own.csv is empty"),
+    ("queueing", ["--data", "own.csv"], "\0\1\2", "data file own.csv is not a text file in UTF-8"),
+    ("queueing", ["--data", "own.csv"], "arrival_time\n2026-03-02 09:00:00\n", "lacks the column handling_seconds"),
+    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,long\n", "line 2: handling_seconds must be a number > 0, got 'long'"),
+    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,nan\n", "line 2: handling_seconds must be a number > 0, got 'nan'"),
+    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,-1\n", "line 2: handling_seconds must be a number > 0, got '-1'"),
+    ("npv_irr", ["--data", "own.csv"], FLOWS + "2,1,1,1\n1,1,1,1\n", "line 2: period must be 1"),
+    ("npv_irr", ["--data", "own.csv"], FLOWS + "1,1,1,1\n1,1,1,1\n", "line 3: period must be 2"),
+    ("npv_irr", ["--data", "own.csv"], FLOWS + '1,"1,5",1,1\n', "revenue must be a number >= 0, got '1,5' (write decimals with a point)"),
+    ("npv_irr", ["--data", "own.csv"], FLOWS + "1,1,5,1,1\n", "line 2 has 5 fields, the header has 4 (a decimal comma?"),
+]
+
+
+@pytest.mark.parametrize("chapter, words, content, sentence", WRONG)
+def test_wrong_input_is_refused(tmp_path, chapter, words, content, sentence):
+    if content is not None:
+        (tmp_path / "own.csv").write_text(content)
+    before = sorted(tmp_path.rglob("*"))
+    done = bizai("run", chapter, *words, cwd=tmp_path)
+    assert done.returncode == 2 and sentence in done.stderr, done.stderr
+    assert done.stderr.startswith("refused: ") and done.stderr.count("\n") == 1 and done.stdout == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_papermill_from_any_directory(tmp_path):
+    done = subprocess.run([BIN / "papermill", ROOT / "notebooks" / "queueing.ipynb", "out.ipynb", "-p", "arrival_rate", "30",
+                           "--no-progress-bar"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads((tmp_path / "out.ipynb").read_text())["cells"]
+
+
+@pytest.mark.parametrize("chapter", ["queueing", "npv_irr"])
+def test_describe(chapter, tmp_path):
+    done = bizai("describe", chapter, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("Parameters", "Columns", "Recorded results", "allowed", "default", "required"):
+        assert words in done.stdout
+
+
+OWN = {
+    "queueing": {
+        "short log of one hour, no agents": CALLS + "".join(f"2026-03-02 09:{i:02}:10,{60 + 7 * i}\n" for i in range(40)),
+        "two months apart, equal handling times": CALLS + "".join(f"2026-0{1 + i % 2}-05 {i % 24:02}:00:00,120\n" for i in range(60)),
+    },
+    "npv_irr": {
+        "one period": FLOWS + "1,200000,10000,5000\n",
+        "never pays back, no internal rate": FLOWS + "1,0,100,0\n2,0,100,0\n",
+        "two internal rates": FLOWS + "1,400000,0,0\n2,0,270000,0\n",
+    },
+}
+
+
+@pytest.mark.parametrize("chapter, name", [(c, n) for c in OWN for n in OWN[c]])
+def test_awkward_own_data(chapter, name, tmp_path):
+    (tmp_path / "own.csv").write_text(OWN[chapter][name])
+    folder, results = run(chapter, "--data", "own.csv", cwd=tmp_path)
+    assert results["parameters"]["data_file"] == "own.csv"
+    assert ">nan<" not in (folder / "report.html").read_text().lower()

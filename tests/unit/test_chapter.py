@@ -1,0 +1,292 @@
+"""The layer around the mathematics: parameters, CSV files, recorded numbers, verdicts, agreement, figures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bizai.chapter import agreement, claims, figure, read_csv, record, say, show, style, table, validate
+from bizai.chapter import record as record_function
+from bizai.chapter.inputs import npv_irr, queueing
+from bizai.chapter.parameters import Refused
+from bizai.chapter.record import MIME, records
+
+QUEUE = {"arrival_rate": 8, "service_rate": 3, "servers": 4, "answer_within": 20, "answer_share": 0.8, "agent_cost": 30,
+         "waiting_cost": 60, "burst_factor": 2, "burst_minutes": 30, "customers": 10_000, "data_file": "", "seed": 1}
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed, as bundles of MIME type to content."""
+    bundles = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw, metadata: bundles.append(bundle))
+    return bundles
+
+
+# parameters -----------------------------------------------------------------------------------------------------------
+
+def test_valid_parameters_are_converted_and_frozen():
+    p = validate(queueing.Parameters, QUEUE | {"arrival_rate": "8.5"})
+    assert p.arrival_rate == 8.5 and p.servers == 4
+    with pytest.raises(ValueError):
+        p.servers = 5
+
+
+@pytest.mark.parametrize("change, sentence", [
+    ({"servers": 0}, "servers must be an integer >= 1 and <= 100000, got 0"),
+    ({"servers": "2.5"}, "servers must be an integer >= 1 and <= 100000, got '2.5'"),
+    ({"servers": 2.5}, "servers must be an integer >= 1 and <= 100000, got 2.5"),
+    ({"arrival_rate": "abc"}, "arrival_rate must be a number > 0, got 'abc'"),
+    ({"arrival_rate": float("nan")}, "arrival_rate must be a number > 0, got nan"),
+    ({"arrival_rate": "1e400"}, "arrival_rate must be a number > 0, got '1e400'"),
+    ({"arrival_rate": 12}, "unstable queue: arrival_rate 12 >= servers*service_rate 12"),
+    ({"arival_rate": 3}, "unknown parameter 'arival_rate': did you mean 'arrival_rate'?"),
+    ({"zzz": 3}, "unknown parameter 'zzz': there are arrival_rate,"),
+])
+def test_wrong_parameters_are_refused(change, sentence):
+    with pytest.raises(Refused) as caught:
+        validate(queueing.Parameters, QUEUE | change)
+    assert sentence in str(caught.value)
+
+
+def test_missing_parameter_is_named():
+    with pytest.raises(Refused, match="parameter seed is missing"):
+        validate(queueing.Parameters, {k: v for k, v in QUEUE.items() if k != "seed"})
+
+
+def test_a_notebooks_globals_may_hold_more():
+    assert validate(queueing.Parameters, QUEUE | {"__name__": "__main__", "np": np}).seed == 1
+
+
+# CSV files ------------------------------------------------------------------------------------------------------------
+
+HEAD = "period,revenue,cost,depreciation\n"
+
+
+@pytest.mark.parametrize("content, sentence", [
+    (b"", "is empty"),
+    (b"  \n \n", "is empty"),
+    (b"\x89PNG\r\n\x1a\n\x00\x00", "is not a text file in UTF-8"),
+    ("période,revenue\n".encode("latin-1"), "is not a text file in UTF-8"),
+    ("period,revenue\n".encode("utf-16"), "is not a text file in UTF-8"),
+    (HEAD, "has a header but no rows"),
+    ("period,revenue\n1,2\n", "lacks the column cost, depreciation; it has period, revenue"),
+    ("period;revenue;cost;depreciation\n1;2;3;4\n", "separated by ';'"),
+    ("period,revenue,cost,depreciation,cost\n1,2,3,4,5\n", "has the column cost more than once"),
+    (HEAD + "1,abc,2,3\n", "line 2: revenue must be a number >= 0, got 'abc'"),
+    (HEAD + "1,2,3,4\n2,nan,2,3\n", "line 3: revenue must be a number >= 0, got 'nan'"),
+    (HEAD + "1,,2,3\n", "line 2: revenue must be a number >= 0, got an empty cell"),
+    (HEAD + "1,inf,2,3\n", "line 2: revenue must be a number >= 0, got 'inf'"),
+    (HEAD + '1,"3,5",2,3\n', "line 2: revenue must be a number >= 0, got '3,5' (write decimals with a point)"),
+    (HEAD + "1,3,5,2,3\n", "line 2 has 5 fields, the header has 4 (a decimal comma?"),
+    (HEAD + "1,3\n", "line 2 has 2 fields, the header has 4"),
+    (HEAD + '1,"3,2,3\n', "is not a CSV table"),
+    (HEAD + "1.5,3,2,3\n", "line 2: period must be an integer >= 1, got '1.5'"),
+    (HEAD + "1,3,2,3\n1,3,2,3\n", "line 3: period must be 2"),
+    (HEAD + "2,3,2,3\n1,3,2,3\n", "line 2: period must be 1"),
+    (HEAD + "1,3,2,3\n\n3,3,2,3\n", "line 4: period must be 2"),
+    (HEAD + "0,3,2,3\n", "line 2: period must be an integer >= 1, got '0'"),
+])
+def test_wrong_file_is_refused_with_a_sentence(tmp_path, content, sentence):
+    path = tmp_path / "own.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(Refused) as caught:
+        read_csv(path, npv_irr.Row)
+    assert sentence in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(Refused, match="does not exist"):
+        read_csv(tmp_path / "none.csv", npv_irr.Row)
+    with pytest.raises(Refused, match="is not a file"):
+        read_csv(tmp_path, npv_irr.Row)
+
+
+@pytest.mark.parametrize("cell, sentence", [
+    ("-3", "line 3: handling_seconds must be a number > 0, got '-3'"),
+    ("0", "line 3: handling_seconds must be a number > 0, got '0'"),
+    ("soon", "line 3: handling_seconds must be a number > 0, got 'soon'"),
+])
+def test_wrong_handling_time(tmp_path, cell, sentence):
+    path = tmp_path / "calls.csv"
+    path.write_text(f"arrival_time,handling_seconds\n2026-03-02 09:00:00,30\n2026-03-02 09:01:00,{cell}\n")
+    with pytest.raises(Refused) as caught:
+        read_csv(path, queueing.Row)
+    assert sentence in str(caught.value)
+
+
+def test_wrong_arrival_time(tmp_path):
+    path = tmp_path / "calls.csv"
+    path.write_text("arrival_time,handling_seconds\n02.03.2026 9 Uhr,30\n")
+    with pytest.raises(Refused, match=r"line 2: arrival_time must be a date and time \(YYYY-MM-DD HH:MM:SS\)"):
+        read_csv(path, queueing.Row)
+
+
+def test_few_calls_are_refused(tmp_path):
+    path = tmp_path / "calls.csv"
+    path.write_text("arrival_time,handling_seconds\n" + "2026-03-02 09:00:00,30\n" * 29)
+    with pytest.raises(Refused, match="it has 29 calls; at least 30 are needed"):
+        read_csv(path, queueing.Row)
+
+
+def test_awkward_but_right_file_is_read(tmp_path):
+    path = tmp_path / "calls.csv"
+    rows = [f'{30 + i} , "2026-03-02 09:{59 - i:02}:00","Zoë, ""Z"" 王",x\r\n' for i in range(30)]
+    path.write_bytes(("\ufeff handling_seconds, arrival_time ,agent,note\r\n" + "\r\n".join(rows)).encode())
+    frame = read_csv(path, queueing.Row)
+    assert list(frame) == ["arrival_time", "handling_seconds", "agent"] and len(frame) == 30
+    assert frame["arrival_time"].is_monotonic_increasing and frame["agent"][0] == 'Zoë, "Z" 王'
+    assert frame["handling_seconds"].tolist() == [59 - i for i in range(30)]
+
+
+def test_optional_column_may_be_absent_or_empty(tmp_path):
+    path = tmp_path / "calls.csv"
+    path.write_text("arrival_time,handling_seconds\n" + "2026-03-02T09:00:00,30\n" * 30)
+    assert "agent" not in read_csv(path, queueing.Row)
+    path.write_text("arrival_time,handling_seconds,agent\n" + "2026-03-02T09:00:00+01:00,30,\n" * 30)
+    frame = read_csv(path, queueing.Row)
+    assert frame["agent"].isna().all() and str(frame["arrival_time"][0]) == "2026-03-02 09:00:00"
+
+
+@pytest.mark.parametrize("row_model", [queueing.Row, npv_irr.Row])
+def test_samples_are_valid(row_model):
+    assert len(read_csv("", row_model)) > 0
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("any") / "own.csv"
+    path.write_bytes(content)
+    with pytest.raises(Refused):
+        read_csv(path, npv_irr.Row)
+
+
+# numbers and verdicts -------------------------------------------------------------------------------------------------
+
+def test_record_keeps_full_precision_and_returns(shown):
+    value = np.float64(1) / 3
+    assert record("third", value, "hours", headline="A third") is value
+    assert shown == [{MIME.format("record"): {"name": "third", "value": 1 / 3, "unit": "hours", "rtol": 1e-9,
+                                              "headline": "A third"}}]
+
+
+@pytest.mark.parametrize("value, stored", [
+    (np.int64(3), 3), (True, True), (np.bool_(True), True), ("text", "text"), (np.array([1.5, np.nan]), [1.5, "nan"]), (np.inf, "inf"),
+])
+def test_record_stores_what_json_can_hold(shown, value, stored):
+    record("value", value)
+    assert shown[0][MIME.format("record")]["value"] == stored
+
+
+def test_record_refuses(shown):
+    with pytest.raises(ValueError, match="name must be a Python identifier, got 'two words'"):
+        record("two words", 1)
+    with pytest.raises(TypeError, match="record x: value must be"):
+        record("x", object())
+    assert not shown
+
+
+def test_say_fills_in_recorded_numbers(shown):
+    record("wait", 1.23456)
+    say("Wait {wait:.2f} of {other}.", other=7)
+    assert shown[-1]["text/markdown"] == "Wait 1.23 of 7."
+    with pytest.raises(KeyError):
+        say("{never_recorded}")
+
+
+@pytest.fixture
+def ledger(monkeypatch):
+    """A ledger of one row."""
+    row = {"id": "X-1", "section": "1", "kind": "number", "statement": "two and two is five", "verdict": "wrong", "reason": "it is four",
+           "correction": "four", "chapter": "toy", "evidence": "sum", "expected": 4.0, "tolerance": 1e-9}
+    monkeypatch.setattr(claims, "ledger", lambda: {"X-1": row})
+    return row
+
+
+def test_claim_shows_its_box(shown, ledger):
+    record_function("sum", 4.0)
+    claims.claim("X-1", "wrong")
+    text = shown[-1]["text/markdown"]
+    assert "verdict-wrong" in text and "✗ wrong" in text and "it is four" in text and "`sum` = 4" in text
+
+
+@pytest.mark.parametrize("change, verdict, words", [
+    ({}, "holds", "the ledger says 'wrong', the chapter computed 'holds'"),
+    ({"expected": 5.0}, "wrong", "sum is 4.0, the ledger expects 5.0"),
+    ({"evidence": "never"}, "wrong", "its evidence 'never' was not recorded"),
+])
+def test_claim_fails_where_ledger_and_chapter_disagree(shown, ledger, change, verdict, words):
+    record_function("sum", 4.0)
+    ledger.update(change)
+    with pytest.raises(claims.ClaimError) as caught:
+        claims.claim("X-1", verdict)
+    assert words in str(caught.value)
+
+
+def test_claim_refuses_nan_evidence_and_unknown_ids(shown, ledger):
+    record_function("sum", float("nan"))
+    with pytest.raises(claims.ClaimError):
+        claims.claim("X-1", "wrong")
+    with pytest.raises(claims.ClaimError, match="X-2 has no row"):
+        claims.claim("X-2", "wrong")
+
+
+def test_agreement_asserts(shown):
+    agreement({"a": 1.0, "b": 2.0}, {"one": {"a": 1.0 + 1e-12}, "simulated": {"b": (2.1, 0.2)}})
+    payload = shown[-1][MIME.format("agreement")]
+    assert payload == {"methods": ["one", "simulated"], "quantities": ["a", "b"], "comparisons": 2}
+    with pytest.raises(AssertionError, match="a: ours 1.0, one 1.1"):
+        agreement({"a": 1.0}, {"one": {"a": 1.1}})
+    with pytest.raises(AssertionError, match="simulated"):
+        agreement({"b": 2.0}, {"simulated": {"b": (3.0, 0.2)}})
+    with pytest.raises(AssertionError):
+        agreement({"a": float("nan")}, {"one": {"a": 1.0}})
+
+
+# tables and figures ---------------------------------------------------------------------------------------------------
+
+def draw(shown):
+    """A small figure, as the chapter shows it."""
+    plt = style()
+    fig, ax = plt.subplots()
+    ax.plot([0, 1], [0, 1 / 3])
+    figure(fig, "line", alt="A line that rises to 0.333", data=pd.DataFrame({"x": [0, 1], "y": [0, 1 / 3]}))
+    return shown[-2:]
+
+
+def test_figure_is_the_same_bytes_twice_and_carries_its_data(shown):
+    first, second = draw(shown), draw(shown)
+    assert first == second
+    image, data = first
+    assert image["image/svg+xml"].startswith("<?xml") and image["text/plain"] == "A line that rises to 0.333"
+    assert data[MIME.format("table")]["columns"] == {"x": [0, 1], "y": [0, 1 / 3]}
+    assert "0.333333" in data["text/html"]
+
+
+def test_table_formats_and_escapes(shown):
+    table(pd.DataFrame({"who": ["<b>"], "x": [1234.5]}), "Caption", formats={"x": ",.1f"})
+    html = shown[-1]["text/html"]
+    assert "&lt;b&gt;" in html and "1,234.5" in html and "Caption" in html
+
+
+def _linear(colour):
+    channels = np.array([int(colour[i:i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+# Vienot, Brettel and Mollon (1999): linear RGB as a protanope and as a deuteranope sees it
+PROTAN = np.array([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]])
+DEUTAN = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
+
+
+@pytest.mark.parametrize("vision", [np.eye(3), PROTAN, DEUTAN], ids=["normal", "protanopia", "deuteranopia"])
+def test_palette_stays_apart(vision):
+    seen = [np.clip(vision @ _linear(c), 0, 1) ** (1 / 2.2) for c in show.PALETTE]
+    gaps = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
+    assert min(gaps) > 0.1
+
+
+def test_records_are_by_name(shown):
+    record("one_name", 5)
+    assert records()["one_name"] == 5

@@ -1,0 +1,143 @@
+"""What holds the house together: locks, imports, layers, samples, the ledger."""
+
+import ast
+import hashlib
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def ranges(lines):
+    """Name to version range of requirement lines, without markers and comments."""
+    found = {}
+    for line in lines:
+        name, spec = re.fullmatch(r"([A-Za-z0-9-]+)\s*([^;]*?)\s*(?:;.*)?", line).groups()
+        found[name.removesuffix("-cpu") if name == "tensorflow-cpu" else name] = spec
+    return found
+
+
+def test_environment_says_the_same_as_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip = environment.pop()["pip"]
+    assert pip.pop() == "--editable ."
+    conda = ranges([line for line in environment if line != "pip"] + pip)
+    assert conda.pop("python") == PROJECT["requires-python"]
+    extras = PROJECT["optional-dependencies"]
+    assert conda == ranges(PROJECT["dependencies"] + extras["book"] + extras["test"])
+
+
+def test_customers_packages_are_there():
+    asked = {"jupyter-book", "jupyterlab", "papermill", "numpy", "pandas", "matplotlib", "scikit-learn", "statsmodels",
+             "tensorflow", "nbval"}
+    assert asked <= ranges(PROJECT["dependencies"] + sum(PROJECT["optional-dependencies"].values(), [])).keys()
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-bench.lock"])
+def test_lock_is_exact_hashed_and_names_no_address(name):
+    text = (ROOT / name).read_text()
+    assert "://" not in text and "--index" not in text and "--find-links" not in text
+    blocks = re.split(r"\n(?=\S)", text.strip())
+    for block in blocks:
+        assert re.match(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==\S+", block), block[:80]
+        assert "--hash=sha256:" in block, block[:80]
+
+
+def test_lock_satisfies_pyproject():
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.M))
+    from packaging.specifiers import SpecifierSet
+
+    for name, spec in ranges(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["book"]
+                             + PROJECT["optional-dependencies"]["test"]).items():
+        assert locked[name] in SpecifierSet(spec), name
+
+
+def loaded(statement):
+    """Names of the top-level modules that a statement loads, in a fresh process."""
+    code = f"import sys; {statement}; print(' '.join({{m.split('.')[0] for m in sys.modules}}))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import bizai", "import bizai.queueing", "import bizai.finance"])
+def test_import_is_lean(statement):
+    assert not {"scipy", "sklearn", "pandas", "matplotlib", "tensorflow", "pydantic", "IPython"} & loaded(statement)
+
+
+def test_import_takes_under_150_ms():
+    code = "import time; t = time.perf_counter(); import bizai; print(time.perf_counter() - t)"
+    seconds = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+               for _ in range(3)]
+    assert min(seconds) < 0.15
+
+
+def test_refusing_loads_no_kernel_and_no_plots():
+    assert not {"matplotlib", "nbclient", "papermill", "tensorflow", "sklearn", "statsmodels"} & loaded(
+        "from bizai.rerun import runner; runner._check(runner.find('queueing'), {}, None)")
+
+
+def imports(path):
+    """Absolute names of the bizai modules that a file imports."""
+    package = path.relative_to(ROOT / "lib").parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[:len(package) - node.level + 1] if node.level else ()
+            yield ".".join((*base, node.module or ""))
+
+
+def test_arrows_go_one_way():
+    for path in (ROOT / "lib" / "bizai").rglob("*.py"):
+        layer = path.relative_to(ROOT / "lib" / "bizai").parts[0]
+        forbidden = {"rerun": (), "chapter": ("bizai.rerun",)}.get(layer, ("bizai.rerun", "bizai.chapter"))
+        assert not [name for name in imports(path) if name.startswith(forbidden or ("-",))], path
+
+
+@pytest.mark.parametrize("generator", sorted((ROOT / "data" / "samples").glob("generate_*.py")), ids=lambda p: p.stem)
+def test_sample_comes_from_its_generator(generator, tmp_path):
+    copied = tmp_path / generator.name
+    copied.write_text(generator.read_text())
+    subprocess.run([sys.executable, copied], check=True, capture_output=True)
+    name = generator.stem.removeprefix("generate_") + ".csv"
+    assert (tmp_path / name).read_bytes() == (generator.parent / name).read_bytes()
+
+
+def test_sample_checksums():
+    listed = dict(reversed(line.split("  ")) for line in (ROOT / "data/samples/SHA256SUMS").read_text().splitlines())
+    files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (ROOT / "data/samples").glob("*.csv")}
+    assert listed == files
+
+
+FIELDS = {"id", "section", "kind", "statement", "verdict", "reason", "correction", "chapter", "evidence", "expected", "tolerance"}
+
+
+def test_ledger_rows_are_whole():
+    from bizai.chapter.claims import VERDICTS, ledger
+
+    for row in ledger().values():
+        needs = {"correction"} if row["verdict"] in ("wrong", "imprecise", "does not run") else set()
+        assert FIELDS - {"correction"} | needs <= row.keys() <= FIELDS, row["id"]
+        assert row["verdict"] in VERDICTS and (ROOT / "notebooks" / f"{row['chapter']}.ipynb").is_file()
+
+
+def test_every_row_is_claimed_by_its_chapter():
+    from bizai.chapter.claims import ledger
+    from bizai.rerun.chapters import chapters, payloads
+
+    claimed = {p["id"]: name for name, chapter in chapters().items() for p in payloads(chapter.notebook, "claim")}
+    assert claimed == {row["id"]: row["chapter"] for row in ledger().values()}
+
+
+def test_statements_of_the_first_two_chapters_are_judged():
+    from bizai.chapter.claims import ledger
+
+    expected = {"D2-EQ-24", "D2-EQ-25", "D2-SYS-13", "D2-PRF-07", "D2-NUM-52", "D2-PROC-10",
+                *(f"D2-EQ-{n}" for n in range(102, 111)), *(f"D2-SYS-{n}" for n in (38, 39, 40))}
+    assert expected <= ledger().keys()
