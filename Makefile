@@ -19,6 +19,7 @@ test: .venv/ready  ## run every test: unit, property, cross-library, notebooks, 
 	@$(BIN)/python -m pytest
 
 lab: .venv/ready  ## open the chapters in JupyterLab
+	@$(BIN)/jupyter trust notebooks/*.ipynb >/dev/null   # JupyterLab shows no SVG of a notebook it does not trust
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
 refresh: .venv/ready  ## execute every stale chapter and write its outputs into notebooks/

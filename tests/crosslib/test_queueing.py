@@ -2,9 +2,11 @@
 
 import math
 
+import ciw
 import mpmath
 import numpy as np
 import pytest
+import simpy
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
@@ -151,7 +153,6 @@ def some_customers(n=3000):
 
 
 def test_simpy_gives_every_customer_the_same_wait():
-    simpy = pytest.importorskip("simpy")
     gaps, services = some_customers()
     env, waits = simpy.Environment(), []
     desk = simpy.Resource(env, capacity=6)
@@ -175,7 +176,6 @@ def test_simpy_gives_every_customer_the_same_wait():
 
 
 def test_ciw_gives_every_customer_the_same_wait():
-    ciw = pytest.importorskip("ciw")
     gaps, services = some_customers(1500)
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Sequential(gaps.tolist() + [1e9])],

@@ -161,4 +161,4 @@ def test_change_in_a_chapter_is_caught(path, tmp_path):
     changed["value"] *= 1.001
     (tmp_path / path.name).write_text(json.dumps(notebook), encoding="utf-8")
     done = nbval(path.name, cwd=tmp_path)
-    assert done.returncode == 1 and changed["name"] in done.stdout, done.stdout[-3000:]
+    assert done.returncode == 1 and "1 failed" in done.stdout and "Cell outputs differ" in done.stdout, done.stdout[-3000:]
