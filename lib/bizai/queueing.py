@@ -245,12 +245,12 @@ class MMc:
         return self.mean_queue_wait + 1 / self.service_rate
 
     def probability_wait_exceeds(self, t):
-        """P(W > t) = C exp(-(c mu - lambda) t) for array_like `t` >= 0 (eq. mmc-wait-tail)."""
+        """P(W_q > t) = C exp(-(c mu - lambda) t) for array_like `t` >= 0 (eq. mmc-wait-tail)."""
         t = _reals("t", t)
         return _plain(self.probability_wait * np.exp(-self._spare * t))
 
     def wait_quantile(self, p):
-        """Smallest t with P(W <= t) >= p, for array_like 0 <= `p` < 1 (eq. mmc-wait-quantile).
+        """Smallest t with P(W_q <= t) >= p, for array_like 0 <= `p` < 1 (eq. mmc-wait-quantile).
 
         It is 0 for p <= 1 - C, because a customer finds a free server with probability 1 - C.
         """
