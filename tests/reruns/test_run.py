@@ -23,6 +23,7 @@ def test_finished_run(book, tmp_path):
     done = book.bizai("run", "first", "-p", "share=0.1", "--data", own, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
+    assert lines[-2] == "defaults used for mode"
     assert lines[0].split() == ["Half", "of", "it", "3", "money"]
     folder = Path(lines[-1])
     assert folder.parent == tmp_path / "out" / "first"
@@ -75,12 +76,20 @@ def test_key_follows_content_not_place(book, tmp_path):
     (["first", "--data", "none.csv"], "data file none.csv does not exist"),
     (["first", "--data", "."], "data file . is not a file"),
     (["first", "--data", "a.csv", "-p", "data_file=b.csv"], "give the data file once"),
+    (["first", "--data", ""], "the name of the data file is empty"),
 ])
 def test_refused(book, tmp_path, words, sentence):
     done = book.bizai("run", *words, "--out", tmp_path / "out")
     assert done.returncode == 2 and sentence in done.stderr, done.stderr
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_unusable_folder_is_refused(book, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = book.bizai("run", "first", "--out", tmp_path / "file")
+    assert done.returncode == 2 and "refused: results cannot be written to" in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "file").read_text() == "in the way"
 
 
 @pytest.mark.parametrize("mode, cause", [

@@ -71,8 +71,17 @@ HEAD = "period,revenue,cost,depreciation\n"
     ("période,revenue\n".encode("latin-1"), "is not a text file in UTF-8"),
     ("period,revenue\n".encode("utf-16"), "is not a text file in UTF-8"),
     (HEAD, "has a header but no rows"),
-    ("period,revenue\n1,2\n", "lacks the column cost, depreciation; it has period, revenue"),
-    ("period;revenue;cost;depreciation\n1;2;3;4\n", "separated by ';'"),
+    ("period,revenue\n1,2\n", "lacks the columns cost, depreciation; its first line has 'period, revenue'"),
+    ("period;revenue;cost;depreciation\n1;2;3;4\n", "seems to be separated by ';'; write it with commas"),
+    ("period;revenue;cost;depreciation\n1;2,5;3;4\n", "seems to be separated by ';'; write it with commas"),
+    (HEAD + '1,"12,000",2,3\n', "got '12,000' (leave out the marks between thousands)"),
+    (HEAD + "1,1 200 000,2,3\n", "got '1 200 000' (leave out the marks between thousands)"),
+    (HEAD + "1,1.200.000,2,3\n", "got '1.200.000' (leave out the marks between thousands)"),
+    (HEAD + "1,12%,2,3\n", "got '12%' (write 25% as 0.25)"),
+    (HEAD + "1,€12,2,3\n", "got '€12' (write the number alone, without a unit)"),
+    (HEAD + "1,12 EUR,2,3\n", "got '12 EUR' (write the number alone, without a unit)"),
+    (HEAD + "1,5:00,2,3\n", "got '5:00' (write a duration as a number)"),
+    (HEAD + "1,a,2,3\n2,b,2,3\n", "line 2: revenue must be a number >= 0, got 'a' (and 1 more in this column)"),
     ("period,revenue,cost,depreciation,cost\n1,2,3,4,5\n", "has the column cost more than once"),
     (HEAD + "1,abc,2,3\n", "line 2: revenue must be a number >= 0, got 'abc'"),
     (HEAD + "1,2,3,4\n2,nan,2,3\n", "line 3: revenue must be a number >= 0, got 'nan'"),
@@ -116,11 +125,15 @@ def test_wrong_handling_time(tmp_path, cell, sentence):
     assert sentence in str(caught.value)
 
 
-def test_wrong_arrival_time(tmp_path):
+@pytest.mark.parametrize("cell", ["02.03.2026 9 Uhr", "2026-03-02", "2026", "1770000000", "20260202103000", "9:00", "",
+                                  "2026-03-02T09:00:00Z", "2026-03-02 09:00:00+01:00", "2026-13-02 09:00:00"])
+def test_wrong_arrival_time(tmp_path, cell):
     path = tmp_path / "calls.csv"
-    path.write_text("arrival_time,handling_seconds\n02.03.2026 9 Uhr,30\n")
-    with pytest.raises(Refused, match=r"line 2: arrival_time must be a date and time \(YYYY-MM-DD HH:MM:SS\)"):
+    path.write_text(f"arrival_time,handling_seconds\n{cell},30\n")
+    with pytest.raises(Refused) as caught:
         read_csv(path, queueing.Row)
+    assert "line 2: arrival_time must be a local date and time (YYYY-MM-DD HH:MM:SS), got" in str(caught.value)
+    assert ("write local time, without a zone" in str(caught.value)) == cell.endswith(("Z", "+01:00"))
 
 
 def test_few_calls_are_refused(tmp_path):
@@ -133,7 +146,7 @@ def test_few_calls_are_refused(tmp_path):
 def test_awkward_but_right_file_is_read(tmp_path):
     path = tmp_path / "calls.csv"
     rows = [f'{30 + i} , "2026-03-02 09:{59 - i:02}:00","Zoë, ""Z"" 王",x\r\n' for i in range(30)]
-    path.write_bytes(("\ufeff handling_seconds, arrival_time ,agent,note\r\n" + "\r\n".join(rows)).encode())
+    path.write_bytes(("\ufeff handling_seconds, Arrival_Time ,AGENT,note\r\n" + "\r\n".join(rows)).encode())
     frame = read_csv(path, queueing.Row)
     assert list(frame) == ["arrival_time", "handling_seconds", "agent"] and len(frame) == 30
     assert frame["arrival_time"].is_monotonic_increasing and frame["agent"][0] == 'Zoë, "Z" 王'
@@ -144,9 +157,9 @@ def test_optional_column_may_be_absent_or_empty(tmp_path):
     path = tmp_path / "calls.csv"
     path.write_text("arrival_time,handling_seconds\n" + "2026-03-02T09:00:00,30\n" * 30)
     assert "agent" not in read_csv(path, queueing.Row)
-    path.write_text("arrival_time,handling_seconds,agent\n" + "2026-03-02T09:00:00+01:00,30,\n" * 30)
+    path.write_text("arrival_time,handling_seconds,agent\n" + "2026-03-02T09:00:00.5,30,\n" * 30)
     frame = read_csv(path, queueing.Row)
-    assert frame["agent"].isna().all() and str(frame["arrival_time"][0]) == "2026-03-02 09:00:00"
+    assert frame["agent"].isna().all() and str(frame["arrival_time"][0]) == "2026-03-02 09:00:00.500000"
 
 
 @pytest.mark.parametrize("row_model", [queueing.Row, npv_irr.Row])

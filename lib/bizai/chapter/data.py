@@ -3,17 +3,36 @@
 import csv
 import io
 import re
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from .parameters import Refused, allowed, shorten
 
-__all__ = ["Row", "project_root", "sample", "read_csv"]
+__all__ = ["LocalTime", "Row", "project_root", "sample", "read_csv"]
 
-_SHOWN = 3  # so many faults of a column are told; the rest are counted
+# what a rejected number or time looks like, and what to do about it
+_NUMBER_HINTS = [
+    (r"-?\d{1,3}([ ,'\u00a0\u2019]\d{3})+(\.\d+)?|-?\d{1,3}(\.\d{3}){2,}", "leave out the marks between thousands"),
+    (r"-?[\d.]*,\d+", "write decimals with a point"),
+    (r".*\d\s*%", "write 25% as 0.25"),
+    (r"[^\d\s.-]+\s*-?[\d.,]+|-?[\d.,]+\s*[^\d\s.,:TZ+-]+", "write the number alone, without a unit"),
+    (r"\d+:\d\d(:\d\d)?", "write a duration as a number"),
+]
+_TIME_HINTS = [(r".*\d\d:\d\d.*(Z|[+-]\d\d:?\d\d)", "write local time, without a zone")]
+
+
+def _local_time(value):
+    """Only a date with a time and no zone: pydantic alone would also take numbers for seconds since 1970."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?", value):
+        raise ValueError("not a local date and time")
+    return value
+
+
+LocalTime = Annotated[datetime, BeforeValidator(_local_time)]
 
 
 class Row(BaseModel):
@@ -81,13 +100,16 @@ def _frame(path, text):
     rows, lines = [], []
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     try:
-        header = [name.strip() for name in next(reader)]
+        header = [name.strip().lower() for name in next(reader)]
+        if len(header) == 1 and (mark := next((mark for mark in ";\t|" if mark in header[0]), None)):
+            raise Refused(f"data file {path} seems to be separated by {mark!r}; write it with commas and decimal points")
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(header):
-                raise Refused(f"data file {path}: line {reader.line_num} has {len(cells)} fields, the header has {len(header)} "
-                              "(a decimal comma? write decimals with a point)")
+                hint = " (a decimal comma? write decimals with a point)" if len(cells) > len(header) else ""
+                raise Refused(f"data file {path}: line {reader.line_num} has {len(cells)} fields, the header has "
+                              f"{len(header)}{hint}")
             rows.append([cell.strip() for cell in cells])
             lines.append(reader.line_num)
     except csv.Error as error:
@@ -101,11 +123,9 @@ def _check_columns(path, columns, row_model):
     fields = row_model.model_fields
     missing = [name for name, info in fields.items() if info.is_required() and name not in columns]
     if missing:
-        hint = ""
-        if len(columns) == 1 and (mark := next((m for m in ";\t|" if m in columns[0]), None)):
-            hint = f" (the file seems to be separated by {mark!r}; use commas)"
-        raise Refused(f"data file {path} lacks the column {', '.join(missing)}; it has "
-                      f"{', '.join(map(str, columns))}{hint}")
+        kind = "column" if len(missing) == 1 else "columns"
+        raise Refused(f"data file {path} lacks the {kind} {', '.join(missing)}; its first line has "
+                      f"{shorten(', '.join(columns), 120)}")
     twice = [name for name in fields if list(columns).count(name) > 1]
     if twice:
         raise Refused(f"data file {path} has the column {twice[0]} more than once")
@@ -121,25 +141,22 @@ def _adapter(row_model, name):
 
 
 def _column(row_model, name, cells):
-    """Converted values of a column and the sentences about those that cannot be converted."""
+    """Converted values of a column, or a sentence about the first that cannot be converted."""
     info = row_model.model_fields[name]
     values = cells.tolist()
     if not info.is_required():
         values = [None if value == "" else value for value in values]
     try:
-        return _adapter(row_model, name).validate_python(values), []
+        return _adapter(row_model, name).validate_python(values), None
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-    told = []
-    for fault in faults[:_SHOWN]:
-        position = fault["loc"][0]
-        value = values[position]
-        hint = " (write decimals with a point)" if re.fullmatch(r"-?[\d.]*,\d+", value or "") else ""
-        given = "an empty cell" if value == "" else shorten(value)
-        told.append(f"line {cells.index[position]}: {name} must be {allowed(info)}, got {given}{hint}")
-    if len(faults) > _SHOWN:
-        told[-1] += f" (and {len(faults) - _SHOWN} more in this column)"
-    return None, told
+    position = faults[0]["loc"][0]
+    value = values[position]
+    hints = _TIME_HINTS if info.annotation is datetime else _NUMBER_HINTS
+    hint = next((f" ({advice})" for look, advice in hints if re.fullmatch(look, value or "")), "")
+    more = f" (and {len(faults) - 1} more in this column)" if len(faults) > 1 else ""
+    return None, (f"line {cells.index[position]}: {name} must be {allowed(info)}, "
+                  f"got {shorten(value) if value else 'an empty cell'}{hint}{more}")
 
 
 def read_csv(path, row_model):
@@ -148,8 +165,8 @@ def read_csv(path, row_model):
     Parameters
     ----------
     path : str or Path
-        A CSV file in UTF-8, comma-separated, decimals with a point, a header in its first line. An empty text stands for the
-        bundled sample. Columns that the chapter does not know are ignored.
+        A CSV file in UTF-8, comma-separated, decimals with a point, a header in its first line (capitals do not matter). An
+        empty text stands for the bundled sample. Columns that the chapter does not know are ignored.
     row_model : subclass of Row
 
     Returns
@@ -170,8 +187,8 @@ def read_csv(path, row_model):
     columns, told = {}, []
     for name in row_model.model_fields:
         if name in frame.columns:
-            columns[name], faults = _column(row_model, name, frame[name])
-            told += faults
+            columns[name], fault = _column(row_model, name, frame[name])
+            told += [fault] if fault else []
     if told:
         raise Refused(f"data file {path}: " + "; ".join(told))
     try:

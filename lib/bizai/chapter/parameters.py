@@ -46,7 +46,7 @@ def allowed(info):
         return "one of " + ", ".join(map(repr, get_args(info.annotation)))
     bounds = [text.format(getattr(rule, key)) for rule in info.metadata for key, text in _BOUNDS.items()
               if getattr(rule, key, None) is not None]
-    name = _KINDS.get(kind) or {"datetime": "a date and time (YYYY-MM-DD HH:MM:SS)"}.get(kind.__name__, kind.__name__)
+    name = _KINDS.get(kind) or {"datetime": "a local date and time (YYYY-MM-DD HH:MM:SS)"}.get(kind.__name__, kind.__name__)
     return " ".join([name, " and ".join(bounds)]).strip()
 
 
@@ -68,7 +68,9 @@ def sentences(model, error):
         elif fault["type"] == "missing":
             found.append(f"parameter {name} is missing")
         elif name:
-            found.append(f"{name} must be {allowed(model.model_fields[name])}, got {shorten(fault['input'])}")
+            percent = unit(model.model_fields[name]) in ("share", "per year")
+            hint = " (write 25% as 0.25)" if percent and fault["type"] != "missing" else ""
+            found.append(f"{name} must be {allowed(model.model_fields[name])}, got {shorten(fault['input'])}{hint}")
         else:
             found.append(str(fault["ctx"]["error"]) if "error" in fault.get("ctx", {}) else fault["msg"])
     return found

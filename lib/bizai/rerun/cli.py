@@ -112,6 +112,8 @@ def run(chapter, pairs, data, out, code):
     if not finished.fresh:
         click.echo("this run was there already; nothing was executed")
     _print_columns([(label, report.quantity(*found)) for label, found in finished.headlines.items()])
+    if finished.defaults:
+        click.echo(f"defaults used for {', '.join(finished.defaults)}")
     click.echo(finished.folder)
 
 

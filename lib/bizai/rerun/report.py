@@ -9,11 +9,11 @@ __all__ = ["report", "quantity"]
 
 def quantity(value, unit):
     """A recorded value with its unit as a person reads it: four significant digits, shares and yearly rates in percent."""
-    if value in ("nan", "inf"):
-        return {"nan": "none", "inf": "never"}[value]
+    if value in ("nan", "inf", None):
+        return {"nan": "none", "inf": "never", None: "not set"}[value]
     if isinstance(value, float):
         if unit in ("share", "per year"):
-            return f"{value:.1%} {unit}".removesuffix(" share")
+            return f"{value:.4g}" if abs(value) >= 10 else f"{100 * value:.4g}% {unit}".removesuffix(" share")
         value = f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
     return f"{value} {unit}".rstrip()
 
@@ -67,6 +67,6 @@ def report(chapter, notebook, results, *, code=False):
     return template.render(
         title=chapter.title, results=results, body=Markup(_body(notebook, code)), quantity=quantity,
         headlines=[r for r in results["records"].values() if r["headline"]],
-        parameters=[(fields[name].description, name, value, unit(fields[name]))
+        parameters=[(fields[name].description, name, quantity(value, unit(fields[name])), value == chapter.defaults[name])
                     for name, value in results["parameters"].items() if name != "data_file"],
         data=results["parameters"]["data_file"] or f"the bundled sample {chapter.inputs.Row.sample()} (synthetic)")

@@ -33,12 +33,15 @@ class Run:
         Holds notebook.ipynb, report.html and results.json.
     results : dict
         The content of results.json: chapter, parameters, records, provenance.
+    defaults : tuple of str
+        Parameters that have the chapter's default value.
     fresh : bool
         False where an earlier run with the same key was found and nothing was executed.
     """
 
     folder: Path
     results: dict
+    defaults: tuple
     fresh: bool
 
     @property
@@ -53,9 +56,10 @@ def _check(chapter, parameters, data):
     if data is not None:
         if "data_file" in values:
             raise Refused("give the data file once: either --data or the parameter data_file")
+        if not str(data):
+            raise Refused("the name of the data file is empty; leave --data out for the bundled sample")
         values["data_file"] = str(data)
-    unknown = chapter.defaults | values
-    checked = validate(chapter.inputs.Parameters, unknown).model_dump()
+    checked = validate(chapter.inputs.Parameters, chapter.defaults | values).model_dump()
     file = Path(checked["data_file"]) if checked["data_file"] else None
     read_csv(file or "", chapter.inputs.Row)
     checked["data_file"] = file.name if file else ""
@@ -100,6 +104,17 @@ def _write(folder, name, text):
         os.fsync(stream.fileno())
 
 
+def _private_folder(home, key):
+    """A new hidden folder below `home`, where nothing is taken for a finished run."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=home))
+    except OSError as error:
+        raise Refused(f"results cannot be written to {home}: {error.strerror}") from None
+    os.chmod(work, 0o755)
+    return work
+
+
 def _keep_failure(work, target, error):
     """Move a failed run to its place, with its cause, in the place of an earlier failure."""
     _write(work, "cause.txt", f"{error}\n")
@@ -142,12 +157,12 @@ def run(name, parameters=None, data=None, *, out="results", code=False, progress
     hashes = chapter.hashes(file)
     key = digest(*hashes.values(), json.dumps(checked, sort_keys=True), str(code))[:16]
     home = Path(out).absolute() / name
+    defaults = tuple(name for name, value in chapter.defaults.items() if checked[name] == value)
     if (home / key / "results.json").is_file():
-        return Run(home / key, json.loads((home / key / "results.json").read_text(encoding="utf-8")), fresh=False)
+        results = json.loads((home / key / "results.json").read_text(encoding="utf-8"))
+        return Run(home / key, results, defaults, fresh=False)
 
-    home.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=home))
-    os.chmod(work, 0o755)
+    work = _private_folder(home, key)
     try:
         results = _run_in(work, chapter, checked, file, hashes, code, progress)
     except ChapterFailed as error:
@@ -160,7 +175,7 @@ def run(name, parameters=None, data=None, *, out="results", code=False, progress
         os.rename(work, home / key)
     except OSError:   # the same run finished elsewhere in the meantime: the results are the same
         shutil.rmtree(work, ignore_errors=True)
-    return Run(home / key, results, fresh=True)
+    return Run(home / key, results, defaults, fresh=True)
 
 
 def _run_in(work, chapter, checked, file, hashes, code, progress):
