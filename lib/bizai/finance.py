@@ -18,6 +18,7 @@ __all__ = [
 
 EPS = np.finfo(float).eps
 BLOCK = 8192          # projects handled at once by `irr`: a block of ten flows stays in the processor's cache
+START = -math.log(1.1)    # the iterations for internal rates begin at 10 %
 QUADRATURE_NODES = (32, 64, 128, 256, 512, 1024)
 QUADRATURE_TOLERANCE = 1e-11
 REPLICATES = 16       # independent scramblings of the Sobol points, from which the standard error is measured
@@ -163,103 +164,102 @@ def after_tax_cash_flow(revenue, cost, depreciation, tax_rate, carry_forward=Fal
 # ---------------------------------------------------------------- internal rate
 #
 # With x = 1/(1 + r) and u = ln x the condition NPV = 0 is f(x) = sum c_t x^t = 0 over x > 0. Split f = P - N
-# into inflows and outflows: h(u) = ln(P/N) has the same roots and the slope h' = (mean time of inflows) -
-# (mean time of outflows), both weighted by present value. Arrays are (periods, projects) here, so that a row
-# is contiguous.
+# into inflows and outflows: h(u) = ln(P/N) has the same roots. Its derivatives are moments of the times of
+# payment, weighted by present value: dh/du is the mean time of the inflows minus that of the outflows, and
+# the second derivative the difference of the variances. Arrays are (periods, projects) here, so that a row is
+# contiguous.
 
-def _horner(coefficients, x):
-    """Value and x * derivative of the polynomials sum_t coefficients[t] x^t."""
-    if len(coefficients) == 1:
-        return coefficients[0], 0.0
-    slope = coefficients[-1].copy()
-    value = slope * x + coefficients[-2]
-    for row in coefficients[-3::-1]:
-        slope *= x
-        slope += value
-        value *= x
-        value += row
-    slope *= x
-    return value, slope
+def _moments(flows, x):
+    """Present value sum_t flows[t] x^t, and mean and variance of t weighted by its terms."""
+    value, first, second = flows[-1].copy(), np.zeros_like(flows[-1]), np.zeros_like(flows[-1])
+    for row in flows[-2::-1]:        # Horner's scheme for the value, its derivative and half its second one
+        for total, term in (second, first), (first, value), (value, row):
+            total *= x
+            total += term
+    mean = first * x / value
+    return value, mean, 2 * second * x * x / value + mean - mean * mean
 
 
-def _log_ratio(inflows, outflows, u, lag=0):
-    """h = ln(P/N) and dh/du; inflows[0] is paid `lag` periods after outflows[0]."""
-    x = np.exp(u)
-    P, dP = _horner(inflows, x)
-    N, dN = _horner(outflows, x)
-    return np.log(P / N) + lag * u, dP / P - dN / N + lag
+def _split(c):
+    """Inflows and outflows of each column: shape (periods, 2, projects)."""
+    flows = np.empty((len(c), 2, c.shape[1]))
+    np.maximum(c, 0, out=flows[:, 0])
+    np.maximum(-c, 0, out=flows[:, 1])
+    return flows
 
 
-def _is_last_step(step, slope, periods):
-    """Whether the next Newton error is below EPS: step^2 |h''| / (2 |h'|), where |h''| <= periods^2/4."""
-    return periods**2 * step * step <= 4 * EPS * np.abs(slope)
+def _log_ratio(flows, u):
+    """h(u) and its first two derivatives."""
+    (P, N), (t_P, t_N), (v_P, v_N) = _moments(flows, np.exp(u))
+    return np.log(P / N), t_P - t_N, v_P - v_N
 
 
-def _moments(flows):
-    """Sum, mean time and variance of time of each column's flows, from the sums of its sums from behind."""
-    total, first, second = flows[-1].copy(), np.zeros(flows.shape[1]), np.zeros(flows.shape[1])
-    for row in flows[-2::-1]:
-        second += first                       # in the end sum t(t - 1)/2 c_t, sum t c_t and sum c_t
-        first += total
-        total += row
-    mean = first / total
-    return total, mean, 2 * second / total + mean - mean * mean
+def _step(h, slope, curvature):
+    """Step to the nearer root of h to second order, and the slope there; 0 and beyond it if there is none."""
+    end_slope = np.copysign(np.sqrt(np.maximum(slope * slope - 2 * h * curvature, 0)), slope)
+    return -2 * h / (slope + end_slope), end_slope
 
 
-def _start(inflows, outflows, lag):
-    """Root of the second-order expansion of h at u = 0, or near its extremum where that has none."""
-    (P, t_P, v_P), (N, t_N, v_N) = _moments(inflows), _moments(outflows)
-    h, slope, curvature = np.log(P / N), t_P - t_N + lag, v_P - v_N
-    return -2 * h / (slope + np.copysign(np.sqrt(np.maximum(slope**2 - 2 * h * curvature, 0)), slope))
+def _is_last_step(step, end_slope, T):
+    """Whether the error of the step, step^3/6 times the third derivative of h over its slope, is below EPS.
+
+    The third derivative is a difference of two third central moments of times that are at most T apart; each
+    is below T^3/(6 sqrt 3).
+    """
+    return T**3 * np.abs(step * step * step) <= 31 * EPS * np.abs(end_slope)
 
 
-def _newton(inflows, outflows, lag=0):
-    """Newton's iteration on h(u); NaN where ten steps do not reach a root."""
-    n, m = len(inflows) + lag, inflows.shape[1]
-    result, index = np.full(m, np.nan), np.arange(m)
-    with np.errstate(all="ignore"):
-        u = _start(inflows, outflows, lag)
-        for _ in range(10):
-            h, slope = _log_ratio(inflows, outflows, u, lag)
-            step = -h / slope
-            u += step
-            done = _is_last_step(step, slope, n)
-            if 2 * np.count_nonzero(done) >= len(u):        # go on with the others only
-                result[index[done]] = u[done]
-                index, u, inflows, outflows = (a[..., ~done] for a in (index, u, inflows, outflows))
-                if not len(u):
-                    break
-    return result
+def _conventional(c):
+    """Internal rate as u of columns c_0 < 0 <= c_1, ..., c_T, and whether it is reached.
+
+    The only outflow is now: h(u) = ln(P/-c_0). Stops when at most 1 in 16 columns is such and not there yet.
+    Other columns' u is a guess or NaN. Single precision has enough digits for the first two steps.
+    """
+    conventional = (c[0] < 0) & (c[1:].min(axis=0) >= 0)
+    u, rough = np.full(c.shape[1], START), c.astype(np.float32)
+    for flows in rough, rough, c, c, c, c, c, c:
+        u = u.astype(flows.dtype)
+        P, mean, variance = _moments(flows[1:], np.exp(u))         # times from period 1
+        step, end_slope = _step(np.log(P / -flows[0]) + u, mean + 1, variance)
+        u += step
+        if flows is c:
+            done = conventional & _is_last_step(step, end_slope, len(c) - 2)
+            if 16 * np.count_nonzero(conventional & ~done) <= len(u):
+                break
+    return u, done
 
 
-def _bracketed(c, lo, hi):
-    """Root of each column's h(u) between lo and hi, where it changes sign: Newton, or bisection."""
-    n = len(c)
-    below = c.sum(axis=0) * _sign(c, lo) <= 0    # f(1) has not the sign of f at lo: the root is at u <= 0
+def _iterate(c, u, steps):
+    """Root of each column's h(u) by so many steps from u; NaN where they do not reach it."""
+    flows = _split(c)
+    for _ in range(steps):
+        step, end_slope = _step(*_log_ratio(flows, u))
+        u = u + step
+    return np.where(_is_last_step(step, end_slope, len(c) - 1), u, np.nan)
+
+
+def _bracketed(c, lo, hi, sign_lo):
+    """Root of each column's h(u) between lo, where f has the sign given, and hi: `_step`, or bisection."""
+    below = c.sum(axis=0) * sign_lo <= 0         # f(1) has not the sign of f at lo: the root is at u <= 0
     straddle = (lo < 0) & (hi > 0)
     lo, hi = np.where(straddle & ~below, 0.0, lo), np.where(straddle & below, 0.0, hi)
     flip = np.where(lo >= 0, -1.0, 1.0)          # x^t overflows for x > 1: solve in 1/x, flows reversed
     c = _without_leading_zeros(np.where(flip < 0, c[::-1], c))
     lo, hi = np.minimum(flip * lo, flip * hi), np.maximum(flip * lo, flip * hi)
-    inflows, outflows, sign_hi = np.maximum(c, 0), np.maximum(-c, 0), -_sign(c, lo)
-    result, index = np.full(len(lo), np.nan), np.arange(len(lo))
-    u, last = (lo + hi) / 2, np.full(len(lo), np.inf)
-    with np.errstate(all="ignore"):
-        for _ in range(300):
-            h, slope = (sign_hi * a for a in _log_ratio(inflows, outflows, u))
-            lo, hi = np.where(h <= 0, u, lo), np.where(h >= 0, u, hi)
-            step = -h / slope
-            newton = (u + step > lo) & (u + step < hi) & (2 * np.abs(h) <= last)
-            done = newton & _is_last_step(step, slope, n)
-            done |= (h == 0) | (hi - lo <= 2 * EPS * np.maximum(1, -lo))
-            u = np.where(newton, u + step, np.where(h == 0, u, (lo + hi) / 2))
-            last = np.where(newton, np.abs(h), np.inf)
-            if done.any():
-                result[index[done]] = u[done]
-                index, u, lo, hi, last, sign_hi, inflows, outflows = (
-                    a[..., ~done] for a in (index, u, lo, hi, last, sign_hi, inflows, outflows))
-                if not len(u):
-                    break
+    flows, rising = _split(c), -flip * sign_lo
+    u, last, result = np.where(hi == 0, hi, (lo + hi) / 2), np.inf, np.full(len(lo), np.nan)
+    for _ in range(300):
+        h, slope, curvature = (rising * a for a in _log_ratio(flows, u))
+        lo, hi = np.where(h <= 0, u, lo), np.where(h >= 0, u, hi)
+        step, end_slope = _step(h, slope, curvature)
+        good = (u + step >= lo) & (u + step <= hi) & (2 * np.abs(h) <= last)
+        done = (h == 0) | (hi - lo <= 2 * EPS * np.maximum(1, -lo))
+        done |= good & _is_last_step(step, end_slope, len(c) - 1)
+        u = np.where(good, u + step, np.where(h == 0, u, (lo + hi) / 2))
+        last = np.where(good, np.abs(h), np.inf)
+        result = np.where(done & np.isnan(result), u, result)
+        if not np.isnan(result).any():
+            break
     return flip * result
 
 
@@ -273,21 +273,23 @@ def _without_leading_zeros(c):
 
 def _sign(c, u):
     """Sign of sum_t c_t e^(ut); 0 if below 4 * periods * EPS times the sum of its absolute terms."""
-    x = np.exp(-np.abs(u))
-    c = _without_leading_zeros(np.where(u > 0, c[::-1], c))
-    value, size = _horner(c, x)[0], _horner(np.abs(c), x)[0]
+    x, value, size = np.exp(-np.abs(u)), 0.0, 0.0
+    forward, backward = _without_leading_zeros(c), _without_leading_zeros(c[::-1])
+    for ahead, back in zip(forward[::-1], backward[::-1]):
+        row = np.where(u > 0, back, ahead)
+        value = value * x + row
+        size = size * x + np.abs(row)
     return np.where(np.abs(value) <= 4 * len(c) * EPS * size, 0.0, np.sign(value))
 
 
 def _bounds(c):
     """u-interval with all real roots: outside, the first or the last term exceeds twice the others."""
     t = np.arange(len(c))[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        L = np.log(np.abs(c))
-        first, last = np.argmax(c != 0, axis=0), len(c) - 1 - np.argmax(c[::-1] != 0, axis=0)
-        L_first, L_last = (np.take_along_axis(L, i[None], 0) for i in (first, last))
-        hi = np.where(t < last, (L - L_last) / (last - t), -np.inf).max(axis=0) + math.log(3)
-        lo = np.where(t > first, (L_first - L) / (t - first), np.inf).min(axis=0) - math.log(3)
+    L = np.log(np.abs(c))
+    first, last = np.argmax(c != 0, axis=0), len(c) - 1 - np.argmax(c[::-1] != 0, axis=0)
+    L_first, L_last = (np.take_along_axis(L, i[None], 0) for i in (first, last))
+    hi = np.where(t < last, (L - L_last) / (last - t), -np.inf).max(axis=0) + math.log(3)
+    lo = np.where(t > first, (L_first - L) / (t - first), np.inf).min(axis=0) - math.log(3)
     return lo, hi
 
 
@@ -313,14 +315,13 @@ def _change_times(c, s):
     return k
 
 
-def _all_roots(c, s):
-    """All roots u of columns with at most s >= 1 sign changes: shape (most roots, projects), ascending,
-    padded with NaN.
+def _monotone_parts(c, s):
+    """Ends of u-intervals in each of which a column crosses zero at most once, and the signs there.
 
-    Descartes' rule, made constructive. Between two neighbouring roots of f lies a root of e^(ku) d/du[e^(-ku)
-    f] = sum (t - k) c_t e^(tu) (Rolle), and with k at a sign change of c that sum has one change fewer. So
-    the chain ends after s steps without roots; going back, each function changes sign at most once between
-    two roots of the next.
+    For columns with at most s >= 1 sign changes; shapes (ends, projects). Descartes' rule, made constructive:
+    between two neighbouring roots of f lies a root of e^(ku) d/du[e^(-ku) f] = sum (t - k) c_t e^(tu)
+    (Rolle), and with k at a sign change of c that sum has one change fewer. So the chain ends after s steps
+    without roots; going back, each function changes sign at most once between two roots of the next.
     """
     t = np.arange(len(c))[:, None]
     k = _change_times(c, s)
@@ -328,61 +329,77 @@ def _all_roots(c, s):
     for j in range(s - 1):
         G = chain[-1] * (t - k[j])
         chain.append(G / np.abs(G).max(axis=0))
-    roots = np.empty((0, c.shape[1]))
-    for G in reversed(chain):
+    stationary = np.empty((0, c.shape[1]))
+    while True:
+        G = chain.pop()
         lo, hi = _bounds(G)
-        ends = np.vstack([lo, np.clip(np.where(np.isnan(roots), hi, roots), lo, hi), hi])
-        signs = np.array([_sign(G, u) for u in ends])
-        touching = (signs[1:-1] == 0) & (signs[:-2] != 0)    # a multiple root: G is zero where its slope is
-        i, p = np.nonzero(signs[:-1] * signs[1:] < 0)
-        simple = np.full((len(ends) - 1, c.shape[1]), np.nan)
-        simple[i, p] = _bracketed(G[:, p], ends[i, p], ends[i + 1, p])
-        found = np.vstack([simple, np.where(touching, ends[1:-1], np.nan)])
-        most = np.sum(~np.isnan(found), axis=0).max()
-        roots = np.sort(found, axis=0)[:max(most, 1)]
-    return roots
+        ends = np.vstack([lo, np.clip(np.where(np.isnan(stationary), hi, stationary), lo, hi), hi])
+        signs = _sign(G, ends)
+        if not chain:
+            return ends, signs
+        stationary = _roots_in(G, ends, signs)
 
 
-def _irr_simple(c):
-    """Internal rate as u of columns that are one outflow now and then inflows; NaN for other columns."""
-    u = np.full(c.shape[1], np.nan)
-    simple = (c[0] < 0) & (c[1:].min(axis=0) >= 0) & (c[1:].max(axis=0) > 0)
-    if simple.any():
-        c = c if simple.all() else c[:, simple]
-        u[simple] = _newton(c[1:], -c[:1], lag=1)
-    return u
+def _crossings(signs):
+    """Where parts have a root inside, and where at their upper end: a multiple root, zero as its slope is."""
+    return signs[:-1] * signs[1:] < 0, (signs[1:-1] == 0) & (signs[:-2] != 0)
 
 
-def _irr_general(c):
+def _roots_in(c, ends, signs):
+    """Roots u of columns in monotone parts: shape (most roots, projects), ascending, padded with NaN."""
+    inside, touching = _crossings(signs)
+    simple = np.full(inside.shape, np.nan)
+    i, p = np.nonzero(inside)
+    simple[i, p] = _bracketed(c[:, p], ends[i, p], ends[i + 1, p], signs[i, p])
+    found = np.vstack([simple, np.where(touching, ends[1:-1], np.nan)])
+    most = np.sum(~np.isnan(found), axis=0).max()
+    return np.sort(found, axis=0)[:max(most, 1)]
+
+
+def _irr_general(c, guess):
     """Internal rate as u, and the number of internal rates (2: several), of columns of any signs."""
     changes = _sign_changes(c)
     u, count = np.full(c.shape[1], np.nan), np.where((c == 0).all(axis=0), 2, 0)
     odd = np.flatnonzero(changes % 2 == 1)
-    d = c[:, odd] * -np.sign(c[0, odd])
-    u_odd = _newton(np.maximum(d, 0), np.maximum(-d, 0))
-    unique = ~np.isnan(u_odd) & ((changes[odd] == 1) | _balance_stays_negative(d, u_odd))
-    u[odd[unique]], count[odd[unique]] = u_odd[unique], 1
-    open_ = (count == 0) & (changes > 0)
-    size = np.ceil(np.log2(np.maximum(changes, 2))).astype(int)        # up to 2, 4, 8, ... changes together
-    for i in np.unique(size[open_]):
-        p = np.flatnonzero(open_ & (size == i))
-        roots = _all_roots(c[:, p], changes[p].max())
-        number = np.sum(~np.isnan(roots), axis=0)
-        u[p] = np.where(number == 1, roots[0], np.nan)
-        count[p] = np.minimum(number, 2)
+    u[odd], unique = _likely_root(c[:, odd], guess[odd])
+    count[odd] = unique | (changes[odd] == 1) & ~np.isnan(u[odd])
+    even = np.flatnonzero((changes % 2 == 0) & (changes > 0))
+    count[even[_sign(c[:, even], 0.0) * c[0, even] < 0]] = 2           # a root on each side of rate 0
+    unclear = (count == 0) & (changes > 0)
+    size = np.ceil(np.log2(np.maximum(changes, 4))).astype(int)        # up to 4, 8, 16, ... changes together
+    for i in np.unique(size[unclear]):
+        p = np.flatnonzero(unclear & (size == i))
+        u[p], count[p] = _decide(c[:, p], u[p], changes[p].max())
     return u, count
 
 
-def _balance_stays_negative(c, u):
-    """Whether the balance S_t = c_0 x^0 + ... + c_t x^t at the root x = e^u is negative for all t < T.
+def _likely_root(c, guess):
+    """A root u by steps from the guess, else from START, else NaN; and whether it is proved the only one.
 
-    Then f(xy) = (1 - y) (S_0 + S_1 y + ... + S_{T-1} y^{T-1}) has no root but y = 1: the internal rate is
-    unique.
+    Let S_t = c_0 x^0 + ... + c_t x^t be the balance at the root x = e^u. If it has the sign of c_0 for all
+    t < T, f(xy) = (1 - y) (S_0 + S_1 y + ... + S_{T-1} y^{T-1}) has no root but y = 1.
     """
-    with np.errstate(all="ignore"):
-        terms = c * np.exp(u * np.arange(len(c))[:, None])
-        balance = np.cumsum(terms, axis=0)[:-1]
-        return (balance < -4 * len(c) * EPS * np.abs(terms).sum(axis=0)).all(axis=0)
+    u = _iterate(c, guess, steps=1)
+    late = np.flatnonzero(np.isnan(u))
+    u[late] = _iterate(c[:, late], np.full(len(late), START), steps=5)
+    terms = c * np.exp(u * np.arange(len(c))[:, None]) * np.sign(c[0])
+    rounding = 4 * len(c) * EPS * np.abs(terms).sum(axis=0)
+    balance, unique = 0.0, True
+    for term in terms[:-1]:
+        balance = balance + term
+        unique = unique & (balance > rounding)
+    return u, unique
+
+
+def _decide(c, u, s):
+    """As `_irr_general`, of columns with at most s sign changes; u is a root already known, or NaN."""
+    ends, signs = _monotone_parts(c, s)
+    inside, touching = _crossings(signs)
+    count = np.minimum(np.sum(inside, axis=0) + np.sum(touching, axis=0), 2)
+    open_ = np.flatnonzero((count == 1) & (np.isnan(u) | touching.any(axis=0)))
+    if len(open_):
+        u[open_] = _roots_in(c[:, open_], ends[:, open_], signs[:, open_])[0]
+    return np.where(count == 1, u, np.nan), count
 
 
 def irr(cash_flows):
@@ -410,25 +427,28 @@ def irr(cash_flows):
     Notes
     -----
     Source: eq. irr and irr-newton of the chapter *npv_irr*; D2-EQ-104 to D2-EQ-107, D2-PROC-10. Newton's
-    iteration on ln(inflows/outflows) as a function of ln(1 + rate). One sign change makes the rate unique
-    (Descartes); with more, it is unique if the balance at the rate found never changes sign before the end
-    (Soper), and is otherwise decided by `irr_roots`, which also takes over, bracketed, where Newton has not
-    arrived in ten steps. Rates closer together than `irr_roots` can separate count as one.
+    iteration, carried to second order, on ln(inflows/outflows) as a function of ln(1 + rate). One sign change
+    makes the rate unique (Descartes); with more, it is unique if the balance at the rate found never changes
+    sign before the end (Soper), and is otherwise decided as by `irr_roots`, which also takes over, bracketed,
+    where the iteration does not arrive. Rates closer together than `irr_roots` can separate count as one.
     """
     c = _cash_flows(cash_flows, periods=2)
     projects = c.reshape(-1, c.shape[-1])
-    u, count = np.empty(len(projects)), np.ones(len(projects), dtype=int)
-    for i in range(0, len(projects), BLOCK):
-        u[i:i + BLOCK] = _irr_simple(np.ascontiguousarray(projects[i:i + BLOCK].T))
-    rest = np.flatnonzero(np.isnan(u))
-    for i in range(0, len(rest), 4 * BLOCK):
-        p = rest[i:i + 4 * BLOCK]
-        u[p], count[p] = _irr_general(np.ascontiguousarray(projects[p].T))
+    u, count = np.empty(len(projects)), np.zeros(len(projects), dtype=np.int8)
+    with np.errstate(all="ignore"):
+        for i in range(0, len(projects), BLOCK):
+            p = slice(i, i + BLOCK)
+            u[p], count[p] = _conventional(np.ascontiguousarray(projects[p].T))
+        rest = np.flatnonzero(count == 0)
+        for i in range(0, len(rest), 4 * BLOCK):
+            p = rest[i:i + 4 * BLOCK]
+            u[p], count[p] = _irr_general(np.ascontiguousarray(projects[p].T), u[p])
     none, several = np.count_nonzero(count == 0), np.count_nonzero(count == 2)
     if none or several:
         warnings.warn(f"no unique internal rate for {none + several} of {len(u)} project(s): "
                       f"{none} with none, {several} with several", InternalRateWarning, stacklevel=2)
-    return _scalar((np.expm1(-u) + 0.0).reshape(c.shape[:-1]))
+    np.expm1(np.subtract(0, u, out=u), out=u)      # not -u: a rate of 0 is not -0
+    return _scalar(u.reshape(c.shape[:-1]))
 
 
 def irr_roots(cash_flows):
@@ -463,8 +483,9 @@ def irr_roots(cash_flows):
     s = int(_sign_changes(c)[0])
     if s == 0:
         return np.empty(0)
-    u = _all_roots(c, s)[:, 0]
-    return np.sort(np.expm1(-u[~np.isnan(u)]) + 0.0)
+    with np.errstate(all="ignore"):
+        u = _roots_in(c, *_monotone_parts(c, s))[:, 0]
+    return np.sort(np.expm1(0 - u[~np.isnan(u)]))
 
 
 @dataclass(frozen=True)
