@@ -12,15 +12,16 @@ MODULES = ("queueing", "finance")
 
 
 def main():
-    """Print a line per row as it is measured; exit code 1 where a target is missed."""
-    missed = 0
-    print(f"{'benchmark':58} {'peer':34} {'ratio':>9}  {'target':10} quality")
+    """Print each ratio as it is measured, with the quality beside it; exit code 1 where a target is missed."""
+    missed, last = 0, None
     for name in MODULES:
         for row in import_module(f"benchmarks.{name}").rows():
             missed += not row["met"]
-            ratio = f"{row['ratio']:8.1f}x" if row["ratio"] is not None else "        -"
-            print(f"{row['benchmark']:58} {row['peer']:34} {ratio}  {row['target']:10} {row['quality']}"
-                  f"{'' if row['met'] else '   MISSED'}", flush=True)
+            if row["benchmark"] != last:
+                last = row["benchmark"]
+                print(f"\n{last}")
+            print(f"  {row['ratio']:>10,.1f} x {row['peer']}; target {row['target']}{'' if row['met'] else ': MISSED'}\n"
+                  f"               {row['quality']}", flush=True)
     return 1 if missed else 0
 
 
