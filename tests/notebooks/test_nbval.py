@@ -15,8 +15,9 @@ RECORD = "application/vnd.bizai.record+json"
 
 def nbval(*arguments, cwd=ROOT):
     """Run pytest with nbval, strictly, in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "pytest", "--nbval", "--color=no", "-p", "no:cacheprovider", "-o", "addopts=", "-q",
-                           *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
+    options = ["--nbval", "--color=no", "-p", "no:cacheprovider", "-o", "addopts=", "-q"]
+    return subprocess.run([sys.executable, "-m", "pytest", *options, *map(str, arguments)],
+                          cwd=cwd, capture_output=True, text=True)
 
 
 def test_chapters_reproduce_their_outputs():
@@ -107,7 +108,8 @@ def outputs_dropped(notebook):
 
 def failed(notebook):
     """Put an error output into the last cell, as a failing execution would."""
-    notebook["cells"][-1]["outputs"] = [{"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}]
+    error = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}
+    notebook["cells"][-1]["outputs"] = [error]
 
 
 CHANGES = {
@@ -161,4 +163,5 @@ def test_change_in_a_chapter_is_caught(path, tmp_path):
     changed["value"] *= 1.001
     (tmp_path / path.name).write_text(json.dumps(notebook), encoding="utf-8")
     done = nbval(path.name, cwd=tmp_path)
-    assert done.returncode == 1 and "1 failed" in done.stdout and "Cell outputs differ" in done.stdout, done.stdout[-3000:]
+    assert done.returncode == 1, done.stdout[-3000:]
+    assert "1 failed" in done.stdout and "Cell outputs differ" in done.stdout

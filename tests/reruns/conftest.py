@@ -39,8 +39,10 @@ class Row(data.Row):
 CELLS = [
     ("markdown", [], "# Halve an amount"),
     ("code", ["parameters"], 'share = 0.5\nmode = "work"\ndata_file = ""'),
-    ("code", [], "import os, sys, time\nfrom bizai.chapter import read_csv, record, say, validate\nfrom bizai.chapter.inputs import {name} as inputs\n"
-                 "from bizai import {module}\np = validate(inputs.Parameters, globals())\nframe = read_csv(p.data_file, inputs.Row)"),
+    ("code", [], "import os, sys, time\nfrom bizai import {module}\n"
+                 "from bizai.chapter import read_csv, record, say, validate\n"
+                 "from bizai.chapter.inputs import {name} as inputs\n"
+                 "p = validate(inputs.Parameters, globals())\nframe = read_csv(p.data_file, inputs.Row)"),
     ("code", [], 'if p.mode == "fail":\n    raise RuntimeError("no such luck")\nif p.mode == "exit":\n    sys.exit(0)\n'
                  'if p.mode == "sleep":\n    time.sleep(60)\nif p.mode == "die":\n    os._exit(3)'),
     ("code", ["report"], 'half = record("half", p.share * frame["amount"].sum(), "money", headline="Half of it")\n'
@@ -88,7 +90,8 @@ class Book:
 
     def python(self, code):
         """Run a piece of Python with this book's library."""
-        done = subprocess.run([sys.executable, "-c", code], cwd=self.root, env=self.environment, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", code], cwd=self.root, env=self.environment,
+                              capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -74,22 +74,26 @@ def test_npv_irr_records_its_numbers(tmp_path):
 
 CALLS = "arrival_time,handling_seconds\n"
 FLOWS = "period,revenue,cost,depreciation\n"
+HANDLING = "line 2: handling_seconds must be a number > 0 and <= 1,000,000, got"
+REVENUE = "revenue must be a number >= 0 and <= 1,000,000,000,000, got"
 WRONG = [
     ("queueing", ["-p", "arival_rate=30"], None, "unknown parameter 'arival_rate': did you mean 'arrival_rate'?"),
     ("queueing", ["-p", "servers=0"], None, "servers must be an integer >= 1"),
     ("queueing", ["-p", "servers=2.5"], None, "servers must be an integer >= 1"),
     ("queueing", ["-p", "arrival_rate=1000"], None, "unstable queue: arrival_rate 1000 >= servers*service_rate"),
-    ("queueing", ["-p", "arrival_rate=abc"], None, "arrival_rate must be a number > 0, got 'abc'"),
+    ("queueing", ["-p", "arrival_rate=abc"], None, "arrival_rate must be a number > 0 and <= 1,000,000, got 'abc'"),
     ("queueing", ["--data", "none.csv"], None, "data file none.csv does not exist"),
     ("queueing", ["--data", "own.csv"], "", "data file own.csv is empty"),
     ("queueing", ["--data", "own.csv"], "\0\1\2", "data file own.csv is not a text file in UTF-8"),
     ("queueing", ["--data", "own.csv"], "arrival_time\n2026-03-02 09:00:00\n", "lacks the column handling_seconds"),
-    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,long\n", "line 2: handling_seconds must be a number > 0, got 'long'"),
-    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,nan\n", "line 2: handling_seconds must be a number > 0, got 'nan'"),
-    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,-1\n", "line 2: handling_seconds must be a number > 0, got '-1'"),
+    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,long\n", HANDLING + " 'long'"),
+    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,nan\n", HANDLING + " 'nan'"),
+    ("queueing", ["--data", "own.csv"], CALLS + "2026-03-02 09:00:00,-1\n", HANDLING + " '-1'"),
+    ("queueing", ["--data", "own.csv", "-p", "days=weekends"], CALLS + "2026-03-02 09:00:00,60\n" * 40,
+     "it has 0 calls (days=weekends); at least 30 are needed"),
     ("npv_irr", ["--data", "own.csv"], FLOWS + "2,1,1,1\n1,1,1,1\n", "line 2: period must be 1"),
     ("npv_irr", ["--data", "own.csv"], FLOWS + "1,1,1,1\n1,1,1,1\n", "line 3: period must be 2"),
-    ("npv_irr", ["--data", "own.csv"], FLOWS + '1,"1,5",1,1\n', "revenue must be a number >= 0, got '1,5' (write decimals with a point)"),
+    ("npv_irr", ["--data", "own.csv"], FLOWS + '1,"1,5",1,1\n', REVENUE + " '1,5' (write decimals with a point)"),
     ("npv_irr", ["--data", "own.csv"], FLOWS + "1,1,5,1,1\n", "line 2 has 5 fields, the header has 4 (a decimal comma?"),
 ]
 

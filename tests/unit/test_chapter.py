@@ -13,7 +13,7 @@ from bizai.chapter.parameters import Refused
 from bizai.chapter.record import MIME, records
 
 QUEUE = {"arrival_rate": 8, "service_rate": 3, "servers": 4, "answer_within": 20, "answer_share": 0.8, "agent_cost": 30,
-         "waiting_cost": 60, "burst_factor": 2, "burst_minutes": 30, "customers": 10_000, "data_file": "", "seed": 1}
+         "waiting_cost": 60, "burst_factor": 2, "burst_minutes": 30, "customers": 10_000, "data_file": "", "days": "all", "seed": 1}
 
 
 @pytest.fixture
@@ -34,12 +34,12 @@ def test_valid_parameters_are_converted_and_frozen():
 
 
 @pytest.mark.parametrize("change, sentence", [
-    ({"servers": 0}, "servers must be an integer >= 1 and <= 100000, got 0"),
-    ({"servers": "2.5"}, "servers must be an integer >= 1 and <= 100000, got '2.5'"),
-    ({"servers": 2.5}, "servers must be an integer >= 1 and <= 100000, got 2.5"),
-    ({"arrival_rate": "abc"}, "arrival_rate must be a number > 0, got 'abc'"),
-    ({"arrival_rate": float("nan")}, "arrival_rate must be a number > 0, got nan"),
-    ({"arrival_rate": "1e400"}, "arrival_rate must be a number > 0, got '1e400'"),
+    ({"servers": 0}, "servers must be an integer >= 1 and <= 100,000, got 0"),
+    ({"servers": "2.5"}, "servers must be an integer >= 1 and <= 100,000, got '2.5'"),
+    ({"servers": 2.5}, "servers must be an integer >= 1 and <= 100,000, got 2.5"),
+    ({"arrival_rate": "abc"}, "arrival_rate must be a number > 0 and <= 1,000,000, got 'abc'"),
+    ({"arrival_rate": float("nan")}, "arrival_rate must be a number > 0 and <= 1,000,000, got nan"),
+    ({"arrival_rate": "1e400"}, "arrival_rate must be a number > 0 and <= 1,000,000, got '1e400'"),
     ({"arrival_rate": 12}, "unstable queue: arrival_rate 12 >= servers*service_rate 12"),
     ({"arival_rate": 3}, "unknown parameter 'arival_rate': did you mean 'arrival_rate'?"),
     ({"zzz": 3}, "unknown parameter 'zzz': there are arrival_rate,"),
@@ -81,13 +81,13 @@ HEAD = "period,revenue,cost,depreciation\n"
     (HEAD + "1,€12,2,3\n", "got '€12' (write the number alone, without a unit)"),
     (HEAD + "1,12 EUR,2,3\n", "got '12 EUR' (write the number alone, without a unit)"),
     (HEAD + "1,5:00,2,3\n", "got '5:00' (write a duration as a number)"),
-    (HEAD + "1,a,2,3\n2,b,2,3\n", "line 2: revenue must be a number >= 0, got 'a' (and 1 more in this column)"),
+    (HEAD + "1,a,2,3\n2,b,2,3\n", "line 2: revenue must be a number >= 0 and <= 1,000,000,000,000, got 'a' (and 1 more in this column)"),
     ("period,revenue,cost,depreciation,cost\n1,2,3,4,5\n", "has the column cost more than once"),
-    (HEAD + "1,abc,2,3\n", "line 2: revenue must be a number >= 0, got 'abc'"),
-    (HEAD + "1,2,3,4\n2,nan,2,3\n", "line 3: revenue must be a number >= 0, got 'nan'"),
-    (HEAD + "1,,2,3\n", "line 2: revenue must be a number >= 0, got an empty cell"),
-    (HEAD + "1,inf,2,3\n", "line 2: revenue must be a number >= 0, got 'inf'"),
-    (HEAD + '1,"3,5",2,3\n', "line 2: revenue must be a number >= 0, got '3,5' (write decimals with a point)"),
+    (HEAD + "1,abc,2,3\n", "line 2: revenue must be a number >= 0 and <= 1,000,000,000,000, got 'abc'"),
+    (HEAD + "1,2,3,4\n2,nan,2,3\n", "line 3: revenue must be a number >= 0 and <= 1,000,000,000,000, got 'nan'"),
+    (HEAD + "1,,2,3\n", "line 2: revenue must be a number >= 0 and <= 1,000,000,000,000, got an empty cell"),
+    (HEAD + "1,inf,2,3\n", "line 2: revenue must be a number >= 0 and <= 1,000,000,000,000, got 'inf'"),
+    (HEAD + '1,"3,5",2,3\n', "line 2: revenue must be a number >= 0 and <= 1,000,000,000,000, got '3,5' (write decimals with a point)"),
     (HEAD + "1,3,5,2,3\n", "line 2 has 5 fields, the header has 4 (a decimal comma?"),
     (HEAD + "1,3\n", "line 2 has 2 fields, the header has 4"),
     (HEAD + '1,"3,2,3\n', "is not a CSV table"),
@@ -113,9 +113,9 @@ def test_missing_file_and_folder(tmp_path):
 
 
 @pytest.mark.parametrize("cell, sentence", [
-    ("-3", "line 3: handling_seconds must be a number > 0, got '-3'"),
-    ("0", "line 3: handling_seconds must be a number > 0, got '0'"),
-    ("soon", "line 3: handling_seconds must be a number > 0, got 'soon'"),
+    ("-3", "line 3: handling_seconds must be a number > 0 and <= 1,000,000, got '-3'"),
+    ("0", "line 3: handling_seconds must be a number > 0 and <= 1,000,000, got '0'"),
+    ("soon", "line 3: handling_seconds must be a number > 0 and <= 1,000,000, got 'soon'"),
 ])
 def test_wrong_handling_time(tmp_path, cell, sentence):
     path = tmp_path / "calls.csv"
@@ -139,7 +139,7 @@ def test_wrong_arrival_time(tmp_path, cell):
 def test_few_calls_are_refused(tmp_path):
     path = tmp_path / "calls.csv"
     path.write_text("arrival_time,handling_seconds\n" + "2026-03-02 09:00:00,30\n" * 29)
-    with pytest.raises(Refused, match="it has 29 calls; at least 30 are needed"):
+    with pytest.raises(Refused, match=r"it has 29 calls \(days=all\); at least 30 are needed"):
         read_csv(path, queueing.Row)
 
 

@@ -39,7 +39,8 @@ class Row(BaseModel):
     """Base of every chapter's row model: a field per column; a field with a default is an optional column.
 
     `sample` names the bundled file that stands in when the reader gives none. `check` looks at the whole table
-    after every column has passed; it raises `Refused` or returns the table, perhaps sorted.
+    after every column has passed, beside the chapter's parameters where they are known; it raises `Refused` or
+    returns the table, perhaps sorted or cut to what the parameters ask for.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, str_strip_whitespace=True)
@@ -50,8 +51,8 @@ class Row(BaseModel):
         raise NotImplementedError
 
     @classmethod
-    def check(cls, frame):
-        """Return the table if its rows fit together."""
+    def check(cls, frame, parameters=None):
+        """Return the table if its rows fit together and to the parameters."""
         return frame
 
 
@@ -159,7 +160,7 @@ def _column(row_model, name, cells):
                   f"got {shorten(value) if value else 'an empty cell'}{hint}{more}")
 
 
-def read_csv(path, row_model):
+def read_csv(path, row_model, parameters=None):
     """Read a chapter's data strictly.
 
     Parameters
@@ -168,6 +169,8 @@ def read_csv(path, row_model):
         A CSV file in UTF-8, comma-separated, decimals with a point, a header in its first line (capitals do not matter). An
         empty text stands for the bundled sample. Columns that the chapter does not know are ignored.
     row_model : subclass of Row
+    parameters : Parameters, optional
+        The chapter's parameters, for what of the table they ask for.
 
     Returns
     -------
@@ -192,6 +195,6 @@ def read_csv(path, row_model):
     if told:
         raise Refused(f"data file {path}: " + "; ".join(told))
     try:
-        return row_model.check(pd.DataFrame(columns, index=frame.index))
+        return row_model.check(pd.DataFrame(columns, index=frame.index), parameters)
     except Refused as error:
         raise Refused(f"data file {path}: {error}") from None

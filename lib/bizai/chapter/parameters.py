@@ -1,5 +1,6 @@
 """Parameters of a chapter: their types, units and ranges, and one sentence for each wrong value."""
 
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Literal, get_args, get_origin
 
@@ -8,8 +9,9 @@ from pydantic import Field as _Field
 
 __all__ = ["Parameters", "Refused", "field", "allowed", "unit", "sentences", "validate"]
 
-_BOUNDS = {"ge": ">= {:.12g}", "gt": "> {:.12g}", "le": "<= {:.12g}", "lt": "< {:.12g}"}
-_KINDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+_BOUNDS = {"ge": ">= {:,.15g}", "gt": "> {:,.15g}", "le": "<= {:,.15g}", "lt": "< {:,.15g}"}
+_KINDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false",
+          datetime: "a local date and time (YYYY-MM-DD HH:MM:SS)"}
 
 
 class Refused(ValueError):
@@ -46,8 +48,7 @@ def allowed(info):
         return "one of " + ", ".join(map(repr, get_args(info.annotation)))
     bounds = [text.format(getattr(rule, key)) for rule in info.metadata for key, text in _BOUNDS.items()
               if getattr(rule, key, None) is not None]
-    name = _KINDS.get(kind) or {"datetime": "a local date and time (YYYY-MM-DD HH:MM:SS)"}.get(kind.__name__, kind.__name__)
-    return " ".join([name, " and ".join(bounds)]).strip()
+    return " ".join([_KINDS[kind], " and ".join(bounds)]).strip()
 
 
 def shorten(value, width=60):

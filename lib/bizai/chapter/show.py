@@ -1,6 +1,7 @@
 """Tables, figures and the library's own source, as a chapter shows them."""
 
 import io
+import re
 
 from .record import emit
 
@@ -29,8 +30,8 @@ def style():
     return plt
 
 
-def _html(frame, index=True):
-    return frame.to_html(border=0, index=index, escape=True)
+def _html(frame, index=True, classes=None):
+    return frame.to_html(border=0, index=index, escape=True, classes=classes)
 
 
 def table(frame, caption="", *, formats=None, index=False):
@@ -48,7 +49,8 @@ def table(frame, caption="", *, formats=None, index=False):
     shown = frame.copy()
     for name, spec in (formats or {}).items():
         shown[name] = [format(value, spec) for value in frame[name]]
-    html = _html(shown, index)
+    words = any(re.search("[A-Za-z]{2}", str(cell)) for name in shown.columns[not index:] for cell in shown[name])
+    html = _html(shown, index, classes="words" if words else None)      # words are aligned left, numbers right
     if caption:
         html = f"<p><em>{caption}</em></p>" + html
     emit("text", None, {"text/html": html, "text/plain": shown.to_string(index=index)})

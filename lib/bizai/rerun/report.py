@@ -28,6 +28,11 @@ def _for_html(output):
     return output
 
 
+def _is_visible(output):
+    """Whether an output holds more than payloads for machines; printed text is no part of a report."""
+    return any(not mime.startswith("application/vnd.bizai") for mime in output.get("data", {}))
+
+
 def _body(notebook, code):
     """HTML of the cells tagged `report`."""
     from nbconvert import HTMLExporter
@@ -36,8 +41,7 @@ def _body(notebook, code):
     chosen.cells = [cell for cell in chosen.cells if "report" in cell.metadata.get("tags", [])]
     for cell in chosen.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_for_html(o) for o in cell.outputs
-                            if o.output_type != "stream" and not all(m.startswith("application/vnd.bizai") for m in o.data)]
+            cell.outputs = [_for_html(output) for output in cell.outputs if _is_visible(output)]
     exporter = HTMLExporter(template_name="basic", exclude_input=not code, exclude_input_prompt=True,
                             exclude_output_prompt=True, exclude_anchor_links=True)
     return exporter.from_notebook_node(chosen)[0]

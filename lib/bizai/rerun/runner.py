@@ -59,9 +59,10 @@ def _check(chapter, parameters, data):
         if not str(data):
             raise Refused("the name of the data file is empty; leave --data out for the bundled sample")
         values["data_file"] = str(data)
-    checked = validate(chapter.inputs.Parameters, chapter.defaults | values).model_dump()
-    file = Path(checked["data_file"]) if checked["data_file"] else None
-    read_csv(file or "", chapter.inputs.Row)
+    valid = validate(chapter.inputs.Parameters, chapter.defaults | values)
+    file = Path(valid.data_file) if valid.data_file else None
+    read_csv(file or "", chapter.inputs.Row, valid)
+    checked = valid.model_dump()
     checked["data_file"] = file.name if file else ""
     return checked, file
 

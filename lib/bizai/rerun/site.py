@@ -173,9 +173,10 @@ def build():
     output = _build_dir() / "render"
     shutil.rmtree(output, ignore_errors=True)
     log = _build_dir() / "render.log"
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", stage, "--path-output", output,
+               "--quiet", "--warningiserror", "--keep-going"]
     with log.open("w", encoding="utf-8") as stream:
-        done = subprocess.run([Path(sys.executable).with_name("jupyter-book"), "build", str(stage), "--path-output", str(output),
-                               "--quiet", "--warningiserror", "--keep-going"], stdout=stream, stderr=subprocess.STDOUT)
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT)
     if done.returncode:
         raise ChapterFailed(f"the site did not render:\n{log.read_text(encoding='utf-8')}")
     shutil.rmtree(html, ignore_errors=True)
