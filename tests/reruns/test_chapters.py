@@ -114,6 +114,18 @@ def test_papermill_from_any_directory(tmp_path):
                            "--no-progress-bar"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads((tmp_path / "out.ipynb").read_text())["cells"]
+    assert "Unable to parse" not in done.stderr and "unknown parameter" not in done.stderr
+
+
+@pytest.mark.parametrize("chapter", ["queueing", "npv_irr"])
+def test_papermill_knows_every_parameter(chapter):
+    """Papermill overlooks a parameter whose comment holds an equals sign."""
+    from papermill import inspect_notebook
+
+    from bizai.rerun.chapters import find
+
+    known = inspect_notebook(ROOT / "notebooks" / f"{chapter}.ipynb")
+    assert list(known) == list(find(chapter).inputs.Parameters.model_fields)
 
 
 @pytest.mark.parametrize("chapter", ["queueing", "npv_irr"])
