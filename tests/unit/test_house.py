@@ -100,6 +100,16 @@ def test_arrows_go_one_way():
         assert not [name for name in imports(path) if name.startswith(forbidden or ("-",))], path
 
 
+def test_docstrings_cite_equations_that_the_chapters_have():
+    """"Source: eqs. mmc-lq and mmc-wait of the chapter *queueing*" names labels of that chapter."""
+    for chapter, module in (("queueing", "queueing"), ("npv_irr", "finance")):
+        labels = re.findall(r"\$\$ \(([a-z0-9-]+)\)", (ROOT / "notebooks" / f"{chapter}.ipynb").read_text())
+        text = (ROOT / "lib" / "bizai" / f"{module}.py").read_text()
+        cited = [label for group in re.findall(r"\beqs?\. ([a-z0-9, \n-]+)", text)
+                 for label in re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)+", group)]
+        assert len(set(cited)) >= 5 and set(cited) <= set(labels), (chapter, set(cited) - set(labels))
+
+
 @pytest.mark.parametrize("generator", sorted((ROOT / "data" / "samples").glob("generate_*.py")), ids=lambda p: p.stem)
 def test_sample_comes_from_its_generator(generator, tmp_path):
     copied = tmp_path / generator.name
