@@ -39,7 +39,7 @@ clean:  ## remove everything that was built; .venv stays
 .venv/ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "CPython 3.11, 3.12 or 3.13 is needed and was not found; name one with make PYTHON=..." >&2; exit 1; }
 	@echo "installing into .venv with $$($(PYTHON) --version) (some minutes, once)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@rm -rf .venv && $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

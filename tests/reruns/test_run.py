@@ -55,6 +55,16 @@ def test_same_run_is_not_repeated(book, tmp_path):
     assert before == {p: p.stat().st_mtime_ns for p in Path(first[-1]).iterdir()}
 
 
+def test_half_a_result_is_not_taken_for_a_whole_one(book, tmp_path):
+    folder = Path(book.bizai("run", "first", "--out", tmp_path).stdout.splitlines()[-1])
+    (folder / "report.html").unlink()
+    done = book.bizai("run", "first", "--out", tmp_path)
+    assert done.returncode == 1 and "is in the way" in done.stderr
+    assert files(folder) == ["notebook.ipynb", "results.json"]
+    kept, = [p for p in folder.parent.iterdir() if p.name.startswith(".")]
+    assert files(kept) == ["notebook.ipynb", "report.html", "results.json"]
+
+
 def test_key_follows_content_not_place(book, tmp_path):
     folders = []
     for place in ("a", "b"):
@@ -78,6 +88,7 @@ def test_key_follows_content_not_place(book, tmp_path):
     (["first", "--data", "."], "data file . is not a file"),
     (["first", "--data", "a.csv", "-p", "data_file=b.csv"], "give the data file once"),
     (["first", "--data", ""], "the name of the data file is empty"),
+    (["first", "-p", "__name__=x", "-p", "shar=0.5"], "unknown parameter '__name__'"),
 ])
 def test_refused(book, tmp_path, words, sentence):
     done = book.bizai("run", *words, "--out", tmp_path / "out")

@@ -1,5 +1,7 @@
 """The layer around the mathematics: parameters, CSV files, recorded numbers, verdicts, agreement, figures."""
 
+import builtins
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,7 @@ def test_valid_parameters_are_converted_and_frozen():
     ({"arrival_rate": 12}, "unstable queue: arrival_rate 12 >= servers*service_rate 12"),
     ({"arival_rate": 3}, "unknown parameter 'arival_rate': did you mean 'arrival_rate'?"),
     ({"zzz": 3}, "unknown parameter 'zzz': there are arrival_rate,"),
+    ({"__name__": "x"}, "unknown parameter '__name__'"),
 ])
 def test_wrong_parameters_are_refused(change, sentence):
     with pytest.raises(Refused) as caught:
@@ -56,7 +59,7 @@ def test_missing_parameter_is_named():
 
 
 def test_a_notebooks_globals_may_hold_more():
-    assert validate(queueing.Parameters, QUEUE | {"__name__": "__main__", "np": np}).seed == 1
+    assert validate(queueing.Parameters, QUEUE | {"__name__": "__main__", "__builtins__": builtins, "np": np}).seed == 1
 
 
 # CSV files ------------------------------------------------------------------------------------------------------------
@@ -67,6 +70,7 @@ HEAD = "period,revenue,cost,depreciation\n"
 @pytest.mark.parametrize("content, sentence", [
     (b"", "is empty"),
     (b"  \n \n", "is empty"),
+    (b"\xef\xbb\xbf", "is empty"),
     (b"\x89PNG\r\n\x1a\n\x00\x00", "is not a text file in UTF-8"),
     ("période,revenue\n".encode("latin-1"), "is not a text file in UTF-8"),
     ("period,revenue\n".encode("utf-16"), "is not a text file in UTF-8"),
@@ -106,6 +110,8 @@ def test_wrong_file_is_refused_with_a_sentence(tmp_path, content, sentence):
 
 
 def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(Refused, match="cannot be read: File name too long"):
+        read_csv(tmp_path / ("x" * 5000), npv_irr.Row)
     with pytest.raises(Refused, match="does not exist"):
         read_csv(tmp_path / "none.csv", npv_irr.Row)
     with pytest.raises(Refused, match="is not a file"):
@@ -228,6 +234,8 @@ def test_claim_shows_its_box(shown, ledger):
     ({}, "holds", "the ledger says 'wrong', the chapter computed 'holds'"),
     ({"expected": 5.0}, "wrong", "sum is 4.0, the ledger expects 5.0"),
     ({"evidence": "never"}, "wrong", "its evidence 'never' was not recorded"),
+    ({"tolerance": float("inf")}, "wrong", "has to be one number, with a finite tolerance"),
+    ({"verdict": "rong"}, "rong", "'rong' is no verdict"),
 ])
 def test_claim_fails_where_ledger_and_chapter_disagree(shown, ledger, change, verdict, words):
     record_function("sum", 4.0)
@@ -253,8 +261,15 @@ def test_agreement_asserts(shown):
         agreement({"a": 1.0}, {"one": {"a": 1.1}})
     with pytest.raises(AssertionError, match="simulated"):
         agreement({"b": 2.0}, {"simulated": {"b": (3.0, 0.2)}})
-    with pytest.raises(AssertionError):
-        agreement({"a": float("nan")}, {"one": {"a": 1.0}})
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(AssertionError):
+            agreement({"a": value}, {"one": {"a": 1.0}})
+        with pytest.raises(AssertionError):
+            agreement({"a": 1.0}, {"one": {"a": value}})
+    with pytest.raises(ValueError, match="one: its quantities must be among a, got A"):
+        agreement({"a": 1.0}, {"one": {"A": 1.0}})
+    with pytest.raises(ValueError, match="got none"):
+        agreement({"a": 1.0}, {"one": {}})
 
 
 # tables and figures ---------------------------------------------------------------------------------------------------

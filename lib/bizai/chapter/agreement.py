@@ -1,5 +1,7 @@
 """Ours against independent libraries and methods: one table, asserted."""
 
+import math
+
 from .record import emit
 
 __all__ = ["agreement"]
@@ -24,9 +26,14 @@ def agreement(ours, others, *, rtol=1e-9, atol=0.0, digits=10):
     ------
     AssertionError
         Names the quantity, the method and both values.
+    ValueError
+        If a method has no quantity, or one that is not ours.
     """
     import pandas as pd
 
+    for method, theirs in others.items():
+        if not theirs or theirs.keys() - ours.keys():
+            raise ValueError(f"{method}: its quantities must be among {', '.join(ours)}, got {', '.join(theirs) or 'none'}")
     rows, checked, intervals = [], 0, 0
     for quantity, value in ours.items():
         row = {"quantity": quantity, "ours": f"{value:.{digits}g}"}
@@ -36,7 +43,7 @@ def agreement(ours, others, *, rtol=1e-9, atol=0.0, digits=10):
                 row[method] = ""
                 continue
             other, bound = other if isinstance(other, tuple) else (other, rtol * abs(other) + atol)
-            if not abs(value - other) <= bound:
+            if not abs(value - other) <= bound < math.inf:
                 raise AssertionError(f"{quantity}: ours {value!r}, {method} {other!r}, apart by more than {bound:.3g}")
             interval = isinstance(theirs[quantity], tuple)
             row[method] = f"{other:.4g} ± {bound:.2g}" if interval else f"{other:.{digits}g}"

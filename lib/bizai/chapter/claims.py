@@ -1,5 +1,7 @@
 """Verdicts on the articles' statements: the ledger, and the box a chapter shows."""
 
+import math
+import numbers
 from functools import lru_cache
 
 from .data import project_root
@@ -29,7 +31,7 @@ def ledger():
 
     rows = {}
     for path in sorted((project_root() / "data" / "claims").glob("*.yml")):
-        for row in yaml.safe_load(path.read_text(encoding="utf-8")):
+        for row in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
             if row["id"] in rows:
                 raise ClaimError(f"{row['id']} stands twice in the ledger")
             rows[row["id"]] = row
@@ -57,9 +59,13 @@ def claim(statement_id, verdict):
         raise ClaimError(f"{statement_id} has no row in data/claims")
     if verdict != row["verdict"]:
         raise ClaimError(f"{statement_id}: the ledger says {row['verdict']!r}, the chapter computed {verdict!r}")
-    value = records().get(row["evidence"])
+    if verdict not in VERDICTS:
+        raise ClaimError(f"{statement_id}: {verdict!r} is no verdict; there are {', '.join(VERDICTS)}")
+    value = records().get(row.get("evidence"))
     if value is None:
-        raise ClaimError(f"{statement_id}: its evidence {row['evidence']!r} was not recorded")
+        raise ClaimError(f"{statement_id}: its evidence {row.get('evidence')!r} was not recorded")
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(row["tolerance"]):
+        raise ClaimError(f"{statement_id}: {row['evidence']} has to be one number, with a finite tolerance")
     if not abs(value - row["expected"]) <= row["tolerance"]:
         raise ClaimError(f"{statement_id}: {row['evidence']} is {value!r}, the ledger expects {row['expected']!r} "
                          f"within {row['tolerance']!r}")

@@ -78,17 +78,24 @@ def sample(name):
 
 def _text(path):
     """The file's text, refused with a sentence where it has none."""
-    if not path.exists():
-        raise Refused(f"data file {path} does not exist")
-    if not path.is_file():
-        raise Refused(f"data file {path} is not a file")
-    raw = path.read_bytes()
-    if not raw.strip():
-        raise Refused(f"data file {path} is empty")
     try:
-        text = raw.decode("utf-8-sig")
+        if not path.exists():
+            raise Refused(f"data file {path} does not exist")
+        if not path.is_file():
+            raise Refused(f"data file {path} is not a file")
+        return _decoded(path)
+    except OSError as error:
+        raise Refused(f"data file {shorten(str(path))} cannot be read: {error.strerror}") from None
+
+
+def _decoded(path):
+    """The text of a file that exists."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
+    if not text.strip():
+        raise Refused(f"data file {path} is empty")
     if "\0" in text:
         raise Refused(f"data file {path} is not a text file in UTF-8; save the table as CSV UTF-8")
     return text

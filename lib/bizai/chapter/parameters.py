@@ -70,7 +70,7 @@ def sentences(model, error):
             found.append(f"parameter {name} is missing")
         elif name:
             percent = unit(model.model_fields[name]) in ("share", "per year")
-            hint = " (write 25% as 0.25)" if percent and fault["type"] != "missing" else ""
+            hint = " (write 25% as 0.25)" if percent else ""
             found.append(f"{name} must be {allowed(model.model_fields[name])}, got {shorten(fault['input'])}{hint}")
         else:
             found.append(str(fault["ctx"]["error"]) if "error" in fault.get("ctx", {}) else fault["msg"])
@@ -84,8 +84,8 @@ def validate(model, values):
     ----------
     model : subclass of Parameters
     values : dict
-        Name to value. In a chapter this is ``globals()``: names that do not belong to the model and stand in no
-        parameters cell are left alone. Elsewhere pass the exact parameters, so that a misspelt name is refused.
+        Name to value. Of a chapter's ``globals()`` (told by their builtins) the model's names are taken and the others
+        left alone; of any other dict every name has to be the model's, so that a misspelt one is refused.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def validate(model, values):
     Refused
         One sentence for each wrong value: which parameter, what is allowed, what was given.
     """
-    if "__name__" in values:
+    if not isinstance(values.get("__builtins__", ""), str):
         values = {name: values[name] for name in model.model_fields if name in values}
     try:
         return model(**values)

@@ -13,7 +13,9 @@ from bizai.chapter.data import project_root
 from bizai.chapter.parameters import Refused
 from bizai.chapter.record import MIME
 
-__all__ = ["Chapter", "chapters", "payloads", "digest"]
+__all__ = ["Chapter", "chapters", "find", "payloads", "digest"]
+
+_CHANGED_BY_RUNNING = ("source", "outputs", "execution_count")   # the source is hashed as one text
 
 
 def digest(*parts):
@@ -112,13 +114,20 @@ class Chapter:
     def defaults(self):
         """Name to value, as the cell tagged `parameters` sets them."""
         cell = next(c for c in self.notebook["cells"] if "parameters" in c["metadata"].get("tags", []))
-        return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(_text(cell["source"])).body
-                if isinstance(node, ast.Assign)}
+        found = {}
+        for node in ast.parse(_text(cell["source"])).body:
+            if isinstance(node, (ast.Assign, ast.AnnAssign)):
+                target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+                found[target.id] = ast.literal_eval(node.value)
+        return found
 
     @property
     def code(self):
-        """All code cells as one text."""
-        return "\n".join(_text(c["source"]) for c in self.notebook["cells"] if c["cell_type"] == "code")
+        """All code cells as one text of plain Python (IPython's magics become calls)."""
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        plain = TransformerManager().transform_cell
+        return "\n".join(plain(_text(c["source"])) for c in self.notebook["cells"] if c["cell_type"] == "code")
 
     def hashes(self, data=None):
         """What a result of this chapter depends on, each as a hash.
@@ -131,18 +140,20 @@ class Chapter:
         Returns
         -------
         dict
-            ``notebook`` (sources of its cells), ``library`` (the modules it imports, directly or not), ``data`` (the
-            samples it names, or the given file, and its rows of the ledger) and ``lock``.
+            ``notebook`` (its cells without their outputs), ``library`` (the modules it imports, directly or not), ``data``
+            (the samples that it or they name, or the given file, and its rows of the ledger) and ``lock``.
         """
         root = project_root()
         library = _library(self.code + f"\nimport bizai.chapter.inputs.{self.name}")
-        named = self.code + self.inputs.Row.sample()
-        files = [Path(data)] if data else [p for p in sorted((root / "data" / "samples").glob("*.csv"))
-                                           if p.name in named]
-        rows = [row for row in claims.ledger().values() if row["chapter"] == self.name]
+        named = self.code + "".join(path.read_text(encoding="utf-8") for path in library)
+        own = self.inputs.Row.sample()
+        files = [p for p in sorted((root / "data" / "samples").iterdir())
+                 if p.name in named and not (data and p.name == own)] + ([Path(data)] if data else [])
+        rows = [row for row in claims.ledger().values() if row["chapter"] == self.name or row["id"] in self.code]
         return {
-            "notebook": digest(*(json.dumps([c["cell_type"], _text(c["source"]), c["metadata"].get("tags", [])])
-                                 for c in self.notebook["cells"])),
+            "notebook": digest(*(json.dumps([_text(cell["source"]), {key: value for key, value in cell.items()
+                                                                     if key not in _CHANGED_BY_RUNNING}], sort_keys=True)
+                                 for cell in self.notebook["cells"])),
             "library": digest(*(part for p in library for part in (p.relative_to(root).as_posix(), p.read_bytes()))),
             "data": digest(*(p.read_bytes() for p in files), json.dumps(rows, sort_keys=True, default=str)),
             "lock": digest((root / "requirements.lock").read_bytes()),

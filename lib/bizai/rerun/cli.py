@@ -30,6 +30,9 @@ class _Refusals:
         if isinstance(error, ChapterFailed):
             click.echo(f"failed: {error}", err=True)
             sys.exit(1)
+        if isinstance(error, KeyboardInterrupt):
+            click.echo("interrupted: nothing was kept", err=True)
+            sys.exit(130)
 
 
 def _assignments(pairs):
@@ -102,7 +105,8 @@ def run(chapter, pairs, data, out, code):
 
     from . import report, runner
 
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))   # clean up as after Ctrl-C
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):      # clean up as after Ctrl-C
+        signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
     with _Refusals(), tqdm(desc=chapter, unit="cell", leave=False, disable=None, file=sys.stderr) as bar:
         def progress(done, total):
             bar.total = total
@@ -123,7 +127,8 @@ def book():
     from . import site
 
     with _Refusals():
-        click.echo(site.build())
+        executed, front = site.build()
+        click.echo(f"chapters executed: {', '.join(executed) or 'none'}\n{front}")
 
 
 @main.command()

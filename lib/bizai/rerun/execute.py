@@ -5,10 +5,10 @@ import os
 import re
 import signal
 
-__all__ = ["ChapterFailed", "execute", "fault", "normalise"]
+__all__ = ["ENVIRONMENT", "ChapterFailed", "execute", "fault", "normalise"]
 
 # A chapter computes on one thread of each numerical library, so that two can run side by side and print the same numbers.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg",
     "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
@@ -23,7 +23,8 @@ def _died(client, cell):
     process = getattr(getattr(client.km, "provisioner", None), "process", None)
     code = process.poll() if process else None
     how = f"signal {-code} ({signal.Signals(-code).name})" if code is not None and code < 0 else f"exit code {code}"
-    return f"the kernel died in cell {cell}: {how}; it was killed from outside or ran out of memory"
+    killed = code in (-9, -15)
+    return f"the kernel died in cell {cell}: {how}{'; it was killed from outside or ran out of memory' if killed else ''}"
 
 
 def execute(notebook, *, cwd, progress=None):
@@ -53,7 +54,7 @@ def execute(notebook, *, cwd, progress=None):
                             extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(cwd)}})
     client.reset_execution_trackers()
     cell = None
-    with client.setup_kernel(env=os.environ | _ENVIRONMENT):
+    with client.setup_kernel(env=os.environ | ENVIRONMENT):
         try:
             for number, cell in enumerate(notebook.cells):
                 if cell.cell_type == "code":

@@ -23,7 +23,7 @@ def _for_html(output):
     data = output.get("data", {})
     if "image/svg+xml" in data:
         image = base64.b64encode("".join(data["image/svg+xml"]).encode()).decode()
-        alt = "".join(data["text/plain"]).replace('"', "&quot;")
+        alt = "".join(data.get("text/plain", "")).replace('"', "&quot;")
         output["data"] = type(data)({"text/html": f'<img alt="{alt}" src="data:image/svg+xml;base64,{image}">'})
     return output
 

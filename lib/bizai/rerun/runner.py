@@ -89,7 +89,11 @@ def _provenance(hashes, started, seconds):
 
 def _records(chapter, notebook):
     """The run's recorded numbers; all that the chapter declares have to be there."""
-    records = {r["name"]: {key: r[key] for key in ("value", "unit", "headline")} for r in payloads(notebook, "record")}
+    found = payloads(notebook, "record")
+    records = {r["name"]: {key: r[key] for key in ("value", "unit", "headline")} for r in found}
+    if len(records) < len(found):
+        twice = [r["name"] for i, r in enumerate(found) if r["name"] in [s["name"] for s in found[:i]]]
+        raise ChapterFailed(f"the chapter recorded {', '.join(twice)} more than once")
     declared = [r["name"] for r in payloads(chapter.notebook, "record")]
     missing = [name for name in declared if name not in records]
     if missing:
@@ -103,6 +107,18 @@ def _write(folder, name, text):
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _home(out, name):
+    """The folder of a chapter's runs."""
+    if not str(out):
+        raise Refused("the name of the results' folder is empty")
+    return Path(out).absolute() / name
+
+
+def _is_finished(folder):
+    """Whether all three files of a finished run are there."""
+    return all((folder / name).is_file() for name in ("notebook.ipynb", "report.html", "results.json"))
 
 
 def _private_folder(home, key):
@@ -121,7 +137,10 @@ def _keep_failure(work, target, error):
     _write(work, "cause.txt", f"{error}\n")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(target, ignore_errors=True)
-    os.rename(work, target)
+    try:
+        os.rename(work, target)
+    except OSError:             # the same run failed elsewhere in the meantime and is kept there
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def run(name, parameters=None, data=None, *, out="results", code=False, progress=None):
@@ -156,26 +175,30 @@ def run(name, parameters=None, data=None, *, out="results", code=False, progress
     chapter = find(name)
     checked, file = _check(chapter, parameters, data)
     hashes = chapter.hashes(file)
-    key = digest(*hashes.values(), json.dumps(checked, sort_keys=True), str(code))[:16]
-    home = Path(out).absolute() / name
+    report = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("report*"))]
+    key = digest(*hashes.values(), json.dumps(checked, sort_keys=True), str(code), *report)[:16]
+    home = _home(out, name)
     defaults = tuple(name for name, value in chapter.defaults.items() if checked[name] == value)
-    if (home / key / "results.json").is_file():
+    if _is_finished(home / key):
         results = json.loads((home / key / "results.json").read_text(encoding="utf-8"))
         return Run(home / key, results, defaults, fresh=False)
 
     work = _private_folder(home, key)
     try:
         results = _run_in(work, chapter, checked, file, hashes, code, progress)
-    except ChapterFailed as error:
-        _keep_failure(work, home / "failed" / key, error)
-        raise ChapterFailed(f"{error}\nkept in {home / 'failed' / key}") from None
-    except BaseException:
+    except Exception as error:
+        cause = error if isinstance(error, ChapterFailed) else ChapterFailed(f"{type(error).__name__}: {error}")
+        _keep_failure(work, home / "failed" / key, cause)
+        raise ChapterFailed(f"{cause}\nkept in {home / 'failed' / key}") from error
+    except BaseException:       # interrupted
         shutil.rmtree(work, ignore_errors=True)
         raise
     try:
         os.rename(work, home / key)
-    except OSError:   # the same run finished elsewhere in the meantime: the results are the same
-        shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        if not _is_finished(home / key):
+            raise ChapterFailed(f"{home / key} is in the way ({error.strerror}); the finished run is in {work}") from None
+        shutil.rmtree(work, ignore_errors=True)     # the same run finished elsewhere in the meantime
     return Run(home / key, results, defaults, fresh=True)
 
 
@@ -200,6 +223,8 @@ def _run_in(work, chapter, checked, file, hashes, code, progress):
     started, clock = datetime.now(UTC), time.perf_counter()
     try:
         execute(notebook, cwd=work, progress=tick)
+        if find(chapter.name).hashes(copy) != hashes:
+            raise ChapterFailed("the chapter, its library or its data changed while it ran; run it again")
     finally:
         if copy:
             copy.unlink()

@@ -1,9 +1,12 @@
 """The book itself: stale chapters executed two at a time, their pages staged, the site rendered."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -13,7 +16,7 @@ from bizai.chapter.claims import VERDICTS
 from bizai.chapter.data import project_root
 from bizai.chapter.record import MIME
 
-from .chapters import chapters, digest, payloads
+from .chapters import Chapter, chapters, digest, payloads
 from .execute import ChapterFailed, execute, normalise
 
 __all__ = ["build", "refresh"]
@@ -37,9 +40,10 @@ def _write(path, text):
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as half:
+        half.write(text)
+    os.chmod(half.name, 0o644)
+    os.replace(half.name, path)
 
 
 def _execute(chapter, key):
@@ -50,6 +54,8 @@ def _execute(chapter, key):
         execute(notebook, cwd=chapter.path.parent)
     except ChapterFailed as error:
         raise ChapterFailed(f"chapter {chapter.name}: {error}") from None
+    if digest(*Chapter(chapter.name).hashes().values()) != key:
+        raise ChapterFailed(f"chapter {chapter.name}: its files changed while it ran; run it again")
     _write(_build_dir() / "executed" / f"{chapter.name}.json",
            json.dumps({"key": key, "seconds": time.perf_counter() - clock, "notebook": normalise(notebook)}))
 
@@ -91,7 +97,10 @@ def refresh():
 
     execute_stale()
     for chapter in chapters().values():
-        text = nbformat.writes(nbformat.from_dict(_executed(chapter)["notebook"])) + "\n"
+        done = _executed(chapter)
+        if digest(*chapter.hashes().values()) != done["key"]:
+            raise ChapterFailed(f"chapter {chapter.name} changed while it was executed; run it again")
+        text = nbformat.writes(nbformat.from_dict(done["notebook"])) + "\n"
         if chapter.path.read_text(encoding="utf-8") != text:
             _write(chapter.path, text)
             yield f"wrote {chapter.path.relative_to(project_root())}"
@@ -156,7 +165,13 @@ def _stage():
 
 
 def build():
-    """Execute what is stale, render what changed, and return the path of the site's front page.
+    """Execute what is stale and render what changed.
+
+    Returns
+    -------
+    executed : list of str
+    front : Path
+        The site's front page.
 
     Raises
     ------
@@ -167,13 +182,12 @@ def build():
     stage, key = _stage()
     html, stamp = _build_dir() / "html", _build_dir() / "html.key"
     front = html / "index.html"
-    print(f"chapters executed: {', '.join(executed) or 'none'}")
     if front.is_file() and stamp.is_file() and stamp.read_text() == key:
-        return front
+        return executed, front
     output = _build_dir() / "render"
     shutil.rmtree(output, ignore_errors=True)
     log = _build_dir() / "render.log"
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", stage, "--path-output", output,
+    command = [Path(sysconfig.get_path("scripts")) / "jupyter-book", "build", stage, "--path-output", output,
                "--quiet", "--warningiserror", "--keep-going"]
     with log.open("w", encoding="utf-8") as stream:
         done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT)
@@ -182,4 +196,4 @@ def build():
     shutil.rmtree(html, ignore_errors=True)
     (output / "_build" / "html").rename(html)
     stamp.write_text(key)
-    return front
+    return executed, front
