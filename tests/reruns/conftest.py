@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +46,8 @@ CELLS = [
                  "from bizai.chapter.inputs import {name} as inputs\n"
                  "p = validate(inputs.Parameters, globals())\nframe = read_csv(p.data_file, inputs.Row)"),
     ("code", [], 'if p.mode == "fail":\n    raise RuntimeError("no such luck")\nif p.mode == "exit":\n    sys.exit(0)\n'
-                 'if p.mode == "sleep":\n    time.sleep(60)\nif p.mode == "die":\n    os._exit(3)'),
+                 'if p.mode == "sleep":\n    open("asleep-{name}", "w").close()\n    time.sleep(60)\n'
+                 'if p.mode == "die":\n    os._exit(3)'),
     ("code", ["report"], 'half = record("half", p.share * frame["amount"].sum(), "money", headline="Half of it")\n'
                          'if p.mode != "forget":\n    record("rows", len(frame))\n'
                          'say("Half of it is {half:.2f}.")'),
@@ -103,7 +106,17 @@ class Book:
     def start(self, *words):
         """Start the command line and go on."""
         return subprocess.Popen([BIZAI, *map(str, words)], cwd=self.root, env=self.environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def sleeping_kernels(process, folder, number=1, patience=60):
+    """The kernels of a running command, as soon as their chapters sleep in a cell below a folder."""
+    end = time.time() + patience
+    while time.time() < end and process.poll() is None:
+        if len(list(folder.rglob("asleep-*"))) >= number:
+            return [p for p in psutil.Process(process.pid).children(recursive=True) if "ipykernel" in " ".join(p.cmdline())]
+        time.sleep(0.05)
+    raise AssertionError("no chapter fell asleep")
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+
+from .conftest import sleeping_kernels
 
 
 def files(folder):
@@ -118,21 +119,9 @@ def test_failed_chapter_is_kept_with_its_cause(book, tmp_path, mode, cause):
     assert files(tmp_path / "first") == [f"failed/{kept.name}/cause.txt", f"failed/{kept.name}/notebook.ipynb"]
 
 
-def children(process, patience=30):
-    """The kernel of a running command, as soon as it sleeps in its cell."""
-    end = time.time() + patience
-    while time.time() < end:
-        kernels = [p for p in psutil.Process(process.pid).children(recursive=True) if "ipykernel" in " ".join(p.cmdline())]
-        if kernels:
-            return kernels
-        time.sleep(0.05)
-    raise AssertionError("no kernel was started")
-
-
 def test_killed_kernel(book, tmp_path):
     process = book.start("run", "first", "-p", "mode=sleep", "--out", tmp_path)
-    kernel, = children(process)
-    time.sleep(2)
+    kernel, = sleeping_kernels(process, tmp_path)
     kernel.send_signal(signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1 and "the kernel died in cell cell-3: signal 9 (SIGKILL)" in errors, errors
@@ -143,8 +132,7 @@ def test_killed_kernel(book, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_leaves_nothing(book, tmp_path, number):
     process = book.start("run", "first", "-p", "mode=sleep", "--out", tmp_path)
-    kernel, = children(process)
-    time.sleep(2)
+    kernel, = sleeping_kernels(process, tmp_path)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode not in (0, None)

@@ -1,10 +1,13 @@
-"""A change re-executes exactly the chapters that depend on it."""
+"""A change re-executes exactly the chapters that depend on it, each in a process of its own."""
 
 import json
+import os
+import signal
 
+import psutil
 import pytest
 
-from .conftest import Book
+from .conftest import Book, sleeping_kernels
 
 
 @pytest.fixture
@@ -53,3 +56,31 @@ def test_failing_chapter_stays_stale_and_is_named(executed):
     assert done.returncode == 1 and "chapter first: cell cell-3 raised RuntimeError: no such luck" in done.stderr
     edit(executed.root / "notebooks/first.ipynb", 'mode = \\"fail\\"', 'mode = \\"work\\"')
     assert stale(executed) == []
+
+
+def test_no_thread_parses_python(tmp_path):
+    """CPython 3.11 may fail where two threads do (see `_execute_apart`)."""
+    watched = Book(tmp_path).python("""
+import ast, sys, threading
+parsed = []
+sys.addaudithook(lambda event, about: event == "compile" and parsed.append(threading.current_thread().name))
+ast.parse("1")
+assert parsed == ["MainThread"]
+from bizai.rerun.site import execute_stale
+print(execute_stale(), set(parsed))
+""")
+    assert watched.strip() == "['first', 'second'] {'MainThread'}"
+
+
+def test_interrupted_build(executed):
+    for name in ("first", "second"):
+        edit(executed.root / f"notebooks/{name}.ipynb", 'mode = \\"work\\"', 'mode = \\"sleep\\"')
+    before = {path: path.read_text() for path in (executed.root / "_build/executed").iterdir()}
+    process = executed.start("book")
+    kernels = sleeping_kernels(process, executed.root)
+    os.killpg(process.pid, signal.SIGINT)       # what Ctrl-C sends
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors, errors
+    psutil.wait_procs(kernels, timeout=20)
+    assert kernels and not any(kernel.is_running() for kernel in kernels)
+    assert before == {path: path.read_text() for path in (executed.root / "_build/executed").iterdir()}

@@ -31,7 +31,7 @@ class _Refusals:
             click.echo(f"failed: {error}", err=True)
             sys.exit(1)
         if isinstance(error, KeyboardInterrupt):
-            click.echo("interrupted: nothing was kept", err=True)
+            click.echo("interrupted: nothing half-done was kept", err=True)
             sys.exit(130)
 
 

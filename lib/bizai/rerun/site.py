@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def _write(path, text):
 
 
 def _execute(chapter, key):
+    """Execute a chapter and keep the result, unless what it depends on changed meanwhile."""
     import nbformat
 
     notebook, clock = nbformat.read(chapter.path, as_version=4), time.perf_counter()
@@ -58,6 +59,17 @@ def _execute(chapter, key):
         raise ChapterFailed(f"chapter {chapter.name}: its files changed while it ran; run it again")
     _write(_build_dir() / "executed" / f"{chapter.name}.json",
            json.dumps({"key": key, "seconds": time.perf_counter() - clock, "notebook": normalise(notebook)}))
+
+
+def _execute_apart(name, key):
+    """Execute a chapter in a process of its own.
+
+    A thread would not do: CPython 3.11 fails at random (SystemError, "AST constructor recursion depth mismatch") when two
+    threads parse Python at once, which the imports of nbclient do too.
+    """
+    done = subprocess.run([sys.executable, "-m", __spec__.name, name, key], capture_output=True, text=True)
+    if done.returncode:
+        raise ChapterFailed(done.stderr.strip() or f"chapter {name}: its process ended with code {done.returncode}")
 
 
 def execute_stale():
@@ -77,16 +89,16 @@ def execute_stale():
 
     keys = {name: digest(*chapter.hashes().values()) for name, chapter in chapters().items()}
     stale = [c for name, c in chapters().items() if (_executed(c) or {}).get("key") != keys[name]]
-    failed = []
     with ThreadPoolExecutor(_AT_A_TIME) as pool, tqdm(total=len(stale), desc="chapters", unit="chapter",
                                                       disable=not stale, file=sys.stderr) as bar:
-        for future in [pool.submit(_execute, c, keys[c.name]) for c in stale]:
-            try:
-                future.result()
-            except ChapterFailed as error:
-                failed.append(str(error))
-            bar.update()
-    if failed:
+        running = [pool.submit(_execute_apart, c.name, keys[c.name]) for c in stale]
+        try:
+            for _ in as_completed(running):
+                bar.update()
+        except BaseException:       # interrupted: what has not begun does not begin
+            pool.shutdown(cancel_futures=True)
+            raise
+    if failed := [str(future.exception()) for future in running if future.exception()]:
         raise ChapterFailed("\n".join(failed))
     return [c.name for c in stale]
 
@@ -197,3 +209,10 @@ def build():
     (output / "_build" / "html").rename(html)
     stamp.write_text(key)
     return executed, front
+
+
+if __name__ == "__main__":          # a process of _execute_apart
+    try:
+        _execute(Chapter(sys.argv[1]), sys.argv[2])
+    except ChapterFailed as failure:
+        sys.exit(str(failure))
