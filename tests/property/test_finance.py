@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, strategies as st
 
 from bizai.finance import (
     InternalRateWarning, after_tax_cash_flow, discounted_payback_period, irr, irr_newton, irr_roots, mirr,
@@ -12,8 +12,6 @@ from bizai.finance import (
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::bizai.finance.InternalRateWarning")
-quick = settings(deadline=None, max_examples=120, derandomize=True)
-slow = settings(deadline=None, max_examples=40, derandomize=True)
 money = st.integers(-1000, 1000).map(lambda cents: cents / 4)
 flows = st.lists(money, min_size=2, max_size=12)
 positive = st.floats(0.01, 1000)
@@ -25,7 +23,6 @@ def relative_npv(rate, c):
     return npv(rate, c) / npv(rate, np.abs(c))
 
 
-@quick
 @given(projects)
 def test_conventional_project_has_a_rate_with_npv_zero(c):
     with warnings.catch_warnings():
@@ -35,7 +32,6 @@ def test_conventional_project_has_a_rate_with_npv_zero(c):
     assert abs(relative_npv(rate, c)) < 4e-15 * len(c) + representable
 
 
-@quick
 @given(flows)
 def test_roots_are_roots_and_irr_is_the_only_one(c):
     assume(any(c))
@@ -46,7 +42,6 @@ def test_roots_are_roots_and_irr_is_the_only_one(c):
     assert np.isnan(rate) if len(roots) != 1 else rate == pytest.approx(roots[0], rel=1e-6, abs=1e-9)
 
 
-@quick
 @given(flows)
 def test_every_sign_change_of_npv_on_a_grid_is_a_root(c):
     assume(any(c))
@@ -65,7 +60,6 @@ def test_every_sign_change_of_npv_on_a_grid_is_a_root(c):
         assert ends[0] == ends[1]
 
 
-@quick
 @given(flows, st.integers(-30, 30), st.integers(0, 4), st.integers(0, 4))
 def test_irr_is_unchanged_by_scale_sign_and_zeros(c, power, before, after):
     rate = irr(c)
@@ -73,7 +67,6 @@ def test_irr_is_unchanged_by_scale_sign_and_zeros(c, power, before, after):
     assert irr(scaled) == pytest.approx(rate, rel=1e-6, abs=1e-9, nan_ok=True)
 
 
-@quick
 @given(flows)
 def test_reversed_flows_have_the_inverse_factor(c):
     assume(any(c))
@@ -81,7 +74,6 @@ def test_reversed_flows_have_the_inverse_factor(c):
     assert forward == pytest.approx(np.sort(1 / backward), rel=1e-6)
 
 
-@slow
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 9))
 def test_batch_equals_loop(seed, m, periods):
     c = np.random.default_rng(seed).integers(-9, 10, (m, periods)).astype(float)
@@ -94,7 +86,6 @@ def test_batch_equals_loop(seed, m, periods):
                                [discounted_payback_period(row, r) for r, row in zip(rates, c)], rtol=1e-12)
 
 
-@quick
 @given(projects, st.floats(0.02, 1))
 def test_plain_newton_converges_from_below_for_a_conventional_project(c, fraction):
     rate = irr(c)
@@ -104,14 +95,12 @@ def test_plain_newton_converges_from_below_for_a_conventional_project(c, fractio
     assert (np.diff(path.rates) >= -1e-9 * (1 + rate)).all()               # from below, without overshooting
 
 
-@quick
 @given(projects, st.floats(-0.5, 2))
 def test_mirr_at_the_internal_rate_is_the_internal_rate(c, other):
     rate = irr(c)
     assert mirr(c, other, rate) == pytest.approx(rate, rel=1e-8, abs=1e-9)  # the only outflow is now
 
 
-@quick
 @given(st.lists(st.tuples(money, money, st.floats(0, 100)), min_size=1, max_size=8), st.floats(0, 1))
 def test_taxes(rows, tax):
     revenue, cost, depreciation = np.array(rows).T
@@ -127,7 +116,6 @@ def test_taxes(rows, tax):
     assert (np.cumsum(carried) <= np.cumsum(flow) + 1e-9).all()
 
 
-@quick
 @given(projects, st.floats(0, 1))
 def test_discounting_never_shortens_payback(c, rate):
     assert discounted_payback_period(c, rate) >= payback_period(c) - 1e-9
@@ -139,7 +127,6 @@ def test_discounting_never_shortens_payback(c, rate):
 normal_flows = st.lists(st.tuples(st.integers(-40, 80), st.integers(0, 40)), min_size=1, max_size=6)
 
 
-@slow
 @given(normal_flows, st.integers(1, 200), st.floats(0, 0.95))
 def test_payback_probability_is_a_distribution_function_above_the_printed_formula(rows, I, rho):
     mean, sd = np.array(rows, dtype=float).T
@@ -152,7 +139,6 @@ def test_payback_probability_is_a_distribution_function_above_the_printed_formul
     assert (exact.probability >= printed - 1e-10).all()
 
 
-@slow
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(1, 200))
 def test_without_uncertainty_and_outflows_both_formulas_agree(mean, I):
     np.testing.assert_array_equal(payback_probability(mean, 0, I).probability,

@@ -5,13 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bizai.queueing import MMc, allen_cunneen, erlang_b, erlang_c, exponential, servers_needed, simulate
 
-settings.register_profile("queueing", deadline=None, max_examples=150)
-settings.load_profile("queueing")
 
 RESULTS = ("utilisation", "offered_load", "probability_empty", "probability_wait", "mean_queue_length",
            "mean_queue_wait", "mean_response")
