@@ -5,17 +5,31 @@ relative tolerance (cell metadata ``{"bizai": {"rtol": 1e-4}}``, else 1e-6), a r
 everything else has to be equal. Of a figure it is compared that it is there; the data behind it are an output of their own. A cell that was never executed, a stripped notebook and an error output fail.
 """
 
+import itertools
 import json
 import math
 import os
 import re
+import tempfile
 
+import nbval.kernel
 import pytest
+from jupyter_client.manager import KernelManager
 from nbval import plugin
 
 from bizai.rerun.execute import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT)      # as the committed outputs were computed
+
+_sockets, _number = tempfile.TemporaryDirectory(prefix="bizai-"), itertools.count()
+
+
+def _manager(**options):
+    """A kernel reached through files, as in `bizai.rerun.execute`."""
+    return KernelManager(transport="ipc", connection_file=f"{_sockets.name}/{next(_number)}.json", **options)
+
+
+nbval.kernel.KernelManager = _manager
 
 RTOL = 1e-6
 _FLOAT = re.compile(r"[-+−]?(?:\d+\.\d+|\d+(?=[eE][-+]?\d)|\.\d+)(?:[eE][-+]?\d+)?")

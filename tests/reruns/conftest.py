@@ -116,7 +116,8 @@ def sleeping_kernels(process, folder, number=1, patience=60):
         if len(list(folder.rglob("asleep-*"))) >= number:
             return [p for p in psutil.Process(process.pid).children(recursive=True) if "ipykernel" in " ".join(p.cmdline())]
         time.sleep(0.05)
-    raise AssertionError("no chapter fell asleep")
+    process.kill()
+    raise AssertionError(f"no chapter fell asleep: {process.communicate()}, exit code {process.returncode}")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import copy
 import os
 import re
 import signal
+import tempfile
 
 __all__ = ["ENVIRONMENT", "ChapterFailed", "execute", "fault", "normalise"]
 
@@ -44,14 +45,25 @@ def execute(notebook, *, cwd, progress=None):
     ChapterFailed
         If a cell raises, or the kernel dies or stops answering.
     """
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
-
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(notebook, timeout=None, record_timing=False, kernel_name="python3",
-                            extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(cwd)}})
+    with tempfile.TemporaryDirectory(prefix="bizai-") as sockets:
+        _execute(notebook, cwd, sockets, progress)
+    if cause := fault(notebook):
+        raise ChapterFailed(cause)
+
+
+def _execute(notebook, cwd, sockets, progress):
+    """Run the cells, talking to the kernel through files: a free port may be taken before the kernel has bound it."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from traitlets.config import Config
+
+    client = NotebookClient(
+        notebook, timeout=None, record_timing=False, kernel_name="python3", extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(cwd)}},
+        config=Config(KernelManager={"transport": "ipc", "connection_file": os.path.join(sockets, "kernel.json")}))
     client.reset_execution_trackers()
     cell = None
     with client.setup_kernel(env=os.environ | ENVIRONMENT):
@@ -65,8 +77,6 @@ def execute(notebook, *, cwd, progress=None):
             raise ChapterFailed(f"cell {cell.id} raised {error.ename}: {error.evalue}") from None
         except DeadKernelError:
             raise ChapterFailed(_died(client, cell.id)) from None
-    if cause := fault(notebook):
-        raise ChapterFailed(cause)
 
 
 def fault(notebook):
