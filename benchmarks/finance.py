@@ -1,11 +1,12 @@
 """Internal rates and payback probabilities against pyxirr, numpy-financial and SciPy."""
 
-import time
 import warnings
 
 import numpy as np
 
 from bizai.finance import InternalRateWarning, irr, payback_probability
+
+from .peers import take_turns
 
 PROJECTS, PERIODS = 100_000, 10
 
@@ -19,17 +20,6 @@ def sample_projects(rng):
     return c
 
 
-def best_seconds(functions, repeats):
-    """Least CPU seconds of each function over rounds in which they take turns, and their last results."""
-    best, results = [np.inf] * len(functions), [None] * len(functions)
-    for _ in range(repeats):
-        for i, function in enumerate(functions):
-            start = time.process_time()
-            results[i] = function()
-            best[i] = min(best[i], time.process_time() - start)
-    return best, results
-
-
 def rows():
     """One dict a comparison: ratio = CPU seconds of the peer / ours, per project, in this run."""
     import numpy_financial
@@ -41,7 +31,7 @@ def rows():
         projects = list(c[:number])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InternalRateWarning)
-            (ours, seconds), (rates, theirs) = best_seconds(
+            (ours, seconds), (rates, theirs) = take_turns(
                 [lambda: irr(c), lambda: [function(p) for p in projects]], 9)
         theirs = np.array(theirs, dtype=float)
         difference = np.abs(rates[:number] - theirs) / (1 + np.abs(rates[:number]))
@@ -71,15 +61,10 @@ def payback_row():
         return [1 - multivariate_normal.cdf(np.full(t, I), (A @ mean)[:t], C[:t, :t], abseps=3 * accuracy,
                                             releps=0, maxpts=5_000_000, rng=np.random.default_rng(0))
                 for t in range(1, T + 1)]
-    (ours, seconds), (result, theirs) = best_seconds([own, peer], 5)
+    (ours, seconds), (result, theirs) = take_turns([own, peer], 5)
     return {"benchmark": f"payback_probability, {T} correlated periods",
             "peer": "scipy.stats.multivariate_normal.cdf",
             "ratio": seconds / ours,
             "quality": f"largest difference {np.abs(result.probability - theirs).max():.1e}, "
                        f"standard error {accuracy:.1e}, both at that accuracy",
             "target": ">= 1x", "met": bool(seconds >= ours)}
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print(row)

@@ -1,29 +1,19 @@
 """`bizai.queueing` against the textbook sum (SciPy), high precision (mpmath) and two simulators (ciw, simpy).
 
 Every row compares CPU seconds per triple (arrival rate, service rate, servers) or per simulated customer,
-measured in the same run. Run it with ``python benchmarks/queueing.py``.
+measured in the same run.
 """
-
-import time
 
 import numpy as np
 
 from bizai.queueing import MMc, exponential, simulate
 
+from .peers import erlang_b, simpy_waits, take_turns
+
 SEED = 2024
 TRIPLES = 100_000
 CUSTOMERS = 1_000_000
 ARRIVAL_RATE, SERVICE_RATE, SERVERS = 4.0, 1.0, 5
-
-
-def best(work, repeats=3):
-    """Least CPU seconds of a few runs of `work`, and its last result."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        result = work()
-        seconds.append(time.process_time() - start)
-    return min(seconds), result
 
 
 # Closed forms --------------------------------------------------------------------------------------------
@@ -71,22 +61,14 @@ def textbook(lam, mu, c):
 
 
 def high_precision(lam, mu, c):
-    """W_q with 40 digits from 1/B = 1 + c/a + c(c-1)/a^2 + ..."""
+    """W_q with 40 digits."""
     import mpmath
 
     waits = []
     with mpmath.workdps(40):
-        for l, m, n in zip(lam.tolist(), mu.tolist(), c.tolist()):
-            l, m = mpmath.mpf(l), mpmath.mpf(m)
-            a = l / m
-            term = total = mpmath.mpf(1)
-            for k in range(n, 0, -1):
-                term = term * k / a
-                total += term
-                if k < a and term < total * mpmath.mpf(10) ** -38:
-                    break
-            rho = a / n
-            waits.append(1 / total / (1 - rho + rho / total) / (n * m - l))
+        for l, m, n in zip(map(mpmath.mpf, lam.tolist()), map(mpmath.mpf, mu.tolist()), c.tolist()):
+            rho, blocking = l / m / n, erlang_b(n, l / m)
+            waits.append(blocking / (1 - rho + rho * blocking) / (n * m - l))
     return waits
 
 
@@ -100,12 +82,11 @@ def closed_form_rows():
         ("triples with Erlang B < 1e-300, 50,000 to 100,000 servers", tiny_triples(400), (100, 10)),
     ]:
         ours(*(column[:10] for column in cases))                                # imports
-        seconds, _ = best(lambda: ours(*cases))
+        (seconds,), _ = take_turns([lambda: ours(*cases)], 3)
         each = seconds / len(cases[0])
         some, few = ([column[:: len(column) // size][:size] for column in cases] for size in sizes)
-        sum_seconds, sum_waits = best(lambda: textbook(*few))
-        sum_seconds, _ = best(lambda: textbook(*some), 1)
-        exact_seconds, exact = best(lambda: high_precision(*few), 1)
+        (sum_seconds, exact_seconds), (_, exact) = take_turns([lambda: textbook(*some), lambda: high_precision(*few)], 1)
+        sum_waits = textbook(*few)
         error, sum_error = relative_error(ours(*few), exact), relative_error(sum_waits, exact)
         quality = f"max rel. error {error:.1e} vs mpmath; textbook sum {sum_error:.1e}"
         for peer, ratio, target in [
@@ -134,29 +115,10 @@ def simulate_ciw(customers):
 
 
 def simulate_simpy(customers):
-    import simpy
-
     rng = np.random.default_rng(SEED)
     gaps = rng.exponential(1 / ARRIVAL_RATE, customers).tolist()
     services = rng.exponential(1 / SERVICE_RATE, customers).tolist()
-    env, waits = simpy.Environment(), []
-    desk = simpy.Resource(env, capacity=SERVERS)
-
-    def customer(service):
-        arrived = env.now
-        with desk.request() as turn:
-            yield turn
-            waits.append(env.now - arrived)
-            yield env.timeout(service)
-
-    def source():
-        for gap, service in zip(gaps, services):
-            yield env.timeout(gap)
-            env.process(customer(service))
-
-    env.process(source())
-    env.run()
-    return np.mean(waits)
+    return np.mean(simpy_waits(gaps, services, SERVERS))
 
 
 PEERS = [("ciw", simulate_ciw, 40_000, 40), ("simpy", simulate_simpy, 100_000, 20)]
@@ -169,11 +131,11 @@ def simulation_rows():
         return simulate(exponential(ARRIVAL_RATE), exponential(SERVICE_RATE), SERVERS, customers=CUSTOMERS,
                         random_state=SEED)
 
-    seconds, result = best(run)
+    (seconds,), (result,) = take_turns([run], 3)
     low, high = result.mean_wait_interval
     inside = low <= exact <= high
     for peer, work, customers, target in PEERS:
-        peer_seconds, peer_mean = best(lambda: work(customers), 2)
+        (peer_seconds,), (peer_mean,) = take_turns([lambda: work(customers)], 2)
         ratio = (peer_seconds / customers) / (seconds / CUSTOMERS)
         yield {
             "benchmark": "simulate: M/M/5, a million customers", "peer": peer, "ratio": ratio,
@@ -188,8 +150,3 @@ def rows():
     """Rows of the benchmark table: peer seconds over our seconds, with the quality of both."""
     yield from closed_form_rows()
     yield from simulation_rows()
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print("{benchmark} | {peer} | {ratio:.0f}x | {quality} | {target} | met: {met}".format(**row))

@@ -6,10 +6,10 @@ import ciw
 import mpmath
 import numpy as np
 import pytest
-import simpy
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
+from benchmarks import peers
 from bizai.queueing import (
     MMc, allen_cunneen, constant, empirical, erlang_b, erlang_c, exponential, lognormal, servers_needed,
     simulate,
@@ -19,17 +19,11 @@ from bizai.queueing import (
 # High precision ------------------------------------------------------------------------------------------
 
 def high_precision(lam, mu, c):
-    """B, C, P_0 and W_q (B only if rho >= 1) with 40 digits, from 1/B = 1 + c/a + c(c-1)/a^2 + ..."""
+    """B, C, P_0 and W_q (B only if rho >= 1) with 40 digits."""
     with mpmath.workdps(40):
         lam, mu, c = mpmath.mpf(float(lam)), mpmath.mpf(float(mu)), int(c)
         a = lam / mu
-        term = total = mpmath.mpf(1)
-        for k in range(c, 0, -1):
-            term = term * k / a
-            total += term
-            if k < a and term < total * mpmath.mpf(10) ** -38:
-                break
-        blocking = 1 / total
+        blocking = peers.erlang_b(c, a)
         if lam >= c * mu:
             return blocking, None, None, None
         waiting = blocking / (1 - a / c + a / c * blocking)
@@ -154,23 +148,7 @@ def some_customers(n=3000):
 
 def test_simpy_gives_every_customer_the_same_wait():
     gaps, services = some_customers()
-    env, waits = simpy.Environment(), []
-    desk = simpy.Resource(env, capacity=6)
-
-    def customer(service):
-        arrived = env.now
-        with desk.request() as turn:
-            yield turn
-            waits.append(env.now - arrived)
-            yield env.timeout(service)
-
-    def source():
-        for gap, service in zip(gaps, services):
-            yield env.timeout(gap)
-            env.process(customer(service))
-
-    env.process(source())
-    env.run()
+    waits = peers.simpy_waits(gaps, services, 6)
     assert max(waits) > 1
     np.testing.assert_allclose(simulate(np.cumsum(gaps), services, 6).waits, waits, atol=1e-9)
 

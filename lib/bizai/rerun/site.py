@@ -67,7 +67,7 @@ def _execute_apart(name, key):
     A thread would not do: CPython 3.11 fails at random (SystemError, "AST constructor recursion depth mismatch") when two
     threads parse Python at once, which the imports of nbclient do too.
     """
-    done = subprocess.run([sys.executable, "-m", __spec__.name, name, key], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-m", __spec__.name, name, key], capture_output=True, text=True)
     if done.returncode:
         raise ChapterFailed(done.stderr.strip() or f"chapter {name}: its process ended with code {done.returncode}")
 
