@@ -151,3 +151,12 @@ def test_statements_of_the_first_two_chapters_are_judged():
     expected = {"D2-EQ-24", "D2-EQ-25", "D2-SYS-13", "D2-PRF-07", "D2-NUM-52", "D2-PROC-10",
                 *(f"D2-EQ-{n}" for n in range(102, 111)), *(f"D2-SYS-{n}" for n in (38, 39, 40))}
     assert expected <= ledger().keys()
+
+
+def test_no_cell_echoes_its_last_value():
+    """A bare number below a cell says nothing to a reader; tables, figures and sentences are displayed."""
+    from bizai.rerun.chapters import chapters
+
+    echoes = [(name, cell["id"]) for name, chapter in chapters().items() for cell in chapter.notebook["cells"]
+              for output in cell.get("outputs", []) if output["output_type"] == "execute_result"]
+    assert not echoes
