@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bizai.chapter import agreement, claims, figure, read_csv, record, say, show, style, table, validate
+from bizai.chapter import agreement, claim, claims, figure, read_csv, record, say, show, style, table, validate, verdicts
+from bizai.chapter import data
 from bizai.chapter import record as record_function
+from bizai.chapter.features import described, encoder
 from bizai.chapter.inputs import npv_irr, queueing
-from bizai.chapter.parameters import Refused
+from bizai.chapter.parameters import Parameters, Refused, field
 from bizai.chapter.record import MIME, records
 
 QUEUE = {"arrival_rate": 8, "service_rate": 3, "servers": 4, "answer_within": 20, "answer_share": 0.8, "agent_cost": 30,
@@ -173,6 +175,80 @@ def test_samples_are_valid(row_model):
     assert len(read_csv("", row_model)) > 0
 
 
+class Feature(data.Features):
+    """A row model with the reader's own column names."""
+
+    target: int = field("outcome", ge=0, le=1)
+    day: data.LocalDate | None = field("day", default=None)
+
+    @classmethod
+    def columns(cls, parameters=None):
+        return {"target": parameters.target_column, "day": parameters.day_column}
+
+
+class Names(Parameters):
+    """Which column is what."""
+
+    target_column: str = field("the outcome's column")
+    day_column: str = field("the day's column; empty for none")
+    features: str = field("columns to learn from")
+
+
+TABLE = ("Id,Left,Age,City,Same,Mail,Day\n"
+         + "".join(f"{i + 1},{i % 2},{'' if i == 3 else 20 + i * i},{'n/a' if i == 5 else 'Ulm Bonn'.split()[i % 2]},x,a{i}@b,2026-01-{i + 1:02}\n"
+                   for i in range(31)))
+
+
+def features(tmp_path, table=TABLE, target_column="left", day_column="", features=""):
+    """A table read with the columns named."""
+    path = tmp_path / "own.csv"
+    path.write_text(table)
+    return read_csv(path, Feature, Names(target_column=target_column, day_column=day_column, features=features))
+
+
+def test_features_are_read_under_the_readers_names(tmp_path):
+    frame = features(tmp_path, day_column="DAY")
+    assert list(frame) == ["target", "day", "Age", "City"] and str(frame["day"].dtype).startswith("datetime64")
+    assert frame["Age"].isna().tolist() == [i == 3 for i in range(31)]
+    assert [city is None for city in frame["City"]] == [i == 5 for i in range(31)]
+    assert frame.attrs["left_out"] == {"Id": "it numbers the rows", "Same": "it is 'x' in every row",
+                                       "Mail": "it has 31 different texts"}
+    assert list(features(tmp_path, features="city , Age")) == ["target", "Age", "City"]
+
+
+@pytest.mark.parametrize("words, sentence", [
+    ({"target_column": "gone"}, "lacks the column gone"),
+    ({"features": "Age, Nope"}, "lacks the column Nope"),
+    ({"features": "Left"}, "the column Left is no feature, it is read as something else"),
+    ({"features": "Age,Same"}, "the column Same cannot be a feature: it is 'x' in every row"),
+    ({"features": "Mail"}, "the column Mail cannot be a feature: it has 31 different texts"),
+    ({"day_column": "Left"}, "the column Left cannot be target and day at once"),
+    ({"target_column": "Age"}, "line 2: Age must be an integer >= 0 and <= 1, got '20'"),
+    ({"day_column": "Age"}, "line 2: Age must be a date (YYYY-MM-DD), got '20'"),
+    ({"table": TABLE.replace(",45,", ",45 EUR,")}, "line 7: Age must be a number as in the other rows, got '45 EUR' (write the number alone"),
+    ({"table": TABLE.replace("Id,Left", "Left,Left")}, "has the column left more than once"),
+    ({"table": "Left,Same\n" + "1,x\n" * 9}, "no column is left to learn from; Same: it is 'x' in every row"),
+])
+def test_wrong_features_are_refused(tmp_path, words, sentence):
+    with pytest.raises(Refused) as caught:
+        features(tmp_path, **words)
+    assert sentence in str(caught.value)
+
+
+def test_encoder_learns_from_the_rows_it_is_fitted_on(tmp_path):
+    frame = features(tmp_path).drop(columns="target")
+    fitted = encoder(frame).fit(frame[:20])
+    assert list(fitted.get_feature_names_out()) == ["Age", "Age missing", "City: Bonn", "City: Ulm", "City: missing"]
+    X = fitted.transform(frame)
+    assert np.isfinite(X).all() and X[3, 1] == 1 and X[5].tolist()[2:] == [0, 0, 1]
+    assert X[:20, 0].mean() == pytest.approx(0) and X[:20, 0].std() == pytest.approx(1)
+    assert X[3, 0] == pytest.approx((frame["Age"][:20].median() - fitted.named_transformers_["numbers"][1].mean_[0])
+                                    / fitted.named_transformers_["numbers"][1].scale_[0])
+    assert fitted.transform(frame.assign(City="Rome"))[0, 2:].tolist() == [0, 0, 0]
+    shown = described(frame)
+    assert shown["kind"].tolist() == ["number", "category"] and shown["gaps"].tolist() == [1, 1]
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "own.csv"
@@ -219,15 +295,26 @@ def ledger(monkeypatch):
     """A ledger of one row."""
     row = {"id": "X-1", "section": "1", "kind": "number", "statement": "two and two is five", "verdict": "wrong", "reason": "it is four",
            "correction": "four", "chapter": "toy", "evidence": "sum", "expected": 4.0, "tolerance": 1e-9}
-    monkeypatch.setattr(claims, "ledger", lambda: {"X-1": row})
+    monkeypatch.setattr(verdicts, "ledger", lambda: {"X-1": row})
     return row
 
 
 def test_claim_shows_its_box(shown, ledger):
     record_function("sum", 4.0)
-    claims.claim("X-1", "wrong")
+    claim("X-1", "wrong")
     text = shown[-1]["text/markdown"]
     assert "verdict-wrong" in text and "✗ wrong" in text and "it is four" in text and "`sum` = 4" in text
+
+
+def test_claims_shows_one_table(shown, ledger):
+    record_function("sum", 4.0)
+    ledger["statement"] = "|x| is x"
+    claims({"X-1": "wrong"})
+    assert shown[-2] == {MIME.format("claim"): {"id": "X-1", "verdict": "wrong", "evidence": "sum"}}
+    text = shown[-1]["text/markdown"]
+    assert text.count("\n") == 2 and r"\|x\| is x" in text and "it is four **Right:** four" in text and "`sum` = 4" in text
+    with pytest.raises(verdicts.ClaimError):
+        claims({"X-1": "holds"})
 
 
 @pytest.mark.parametrize("change, verdict, words", [
@@ -240,17 +327,17 @@ def test_claim_shows_its_box(shown, ledger):
 def test_claim_fails_where_ledger_and_chapter_disagree(shown, ledger, change, verdict, words):
     record_function("sum", 4.0)
     ledger.update(change)
-    with pytest.raises(claims.ClaimError) as caught:
-        claims.claim("X-1", verdict)
+    with pytest.raises(verdicts.ClaimError) as caught:
+        claim("X-1", verdict)
     assert words in str(caught.value)
 
 
 def test_claim_refuses_nan_evidence_and_unknown_ids(shown, ledger):
     record_function("sum", float("nan"))
-    with pytest.raises(claims.ClaimError):
-        claims.claim("X-1", "wrong")
-    with pytest.raises(claims.ClaimError, match="X-2 has no row"):
-        claims.claim("X-2", "wrong")
+    with pytest.raises(verdicts.ClaimError):
+        claim("X-1", "wrong")
+    with pytest.raises(verdicts.ClaimError, match="X-2 has no row"):
+        claim("X-2", "wrong")
 
 
 def test_agreement_asserts(shown):

@@ -129,7 +129,7 @@ FIELDS = {"id", "section", "kind", "statement", "verdict", "reason", "correction
 
 
 def test_ledger_rows_are_whole():
-    from bizai.chapter.claims import VERDICTS, ledger
+    from bizai.chapter.verdicts import VERDICTS, ledger
 
     for row in ledger().values():
         needs = {"correction"} if row["verdict"] in ("wrong", "imprecise", "does not run") else set()
@@ -138,7 +138,7 @@ def test_ledger_rows_are_whole():
 
 
 def test_every_row_is_claimed_by_its_chapter():
-    from bizai.chapter.claims import ledger
+    from bizai.chapter.verdicts import ledger
     from bizai.rerun.chapters import chapters, payloads
 
     claimed = {p["id"]: name for name, chapter in chapters().items() for p in payloads(chapter.notebook, "claim")}
@@ -146,7 +146,7 @@ def test_every_row_is_claimed_by_its_chapter():
 
 
 def test_statements_of_the_first_two_chapters_are_judged():
-    from bizai.chapter.claims import ledger
+    from bizai.chapter.verdicts import ledger
 
     expected = {"D2-EQ-24", "D2-EQ-25", "D2-SYS-13", "D2-PRF-07", "D2-NUM-52", "D2-PROC-10",
                 *(f"D2-EQ-{n}" for n in range(102, 111)), *(f"D2-SYS-{n}" for n in (38, 39, 40))}

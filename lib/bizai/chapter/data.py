@@ -3,16 +3,16 @@
 import csv
 import io
 import re
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
-from .parameters import Refused, allowed, shorten
+from .parameters import Refused, allowed, shorten, types
 
-__all__ = ["LocalTime", "Row", "project_root", "sample", "read_csv"]
+__all__ = ["LocalDate", "LocalTime", "Row", "Features", "project_root", "sample", "read_csv"]
 
 # what a rejected number or time looks like, and what to do about it
 _NUMBER_HINTS = [
@@ -24,6 +24,9 @@ _NUMBER_HINTS = [
 ]
 _TIME_HINTS = [(r".*\d\d:\d\d.*(Z|[+-]\d\d:?\d\d)", "write local time, without a zone")]
 
+_GAPS = ("", "na", "n/a", "nan", "null", "none", "?", "-")      # what an empty cell of a feature looks like, in small letters
+_MOST_LEVELS = 30       # a text column with more different texts names rows or is prose
+
 
 def _local_time(value):
     """Only a date with a time and no zone: pydantic alone would also take numbers for seconds since 1970."""
@@ -32,7 +35,15 @@ def _local_time(value):
     return value
 
 
+def _local_date(value):
+    """The date of a date, or of a local date and time."""
+    if isinstance(value, str):
+        return value if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else TypeAdapter(LocalTime).validate_python(value).date()
+    return value
+
+
 LocalTime = Annotated[datetime, BeforeValidator(_local_time)]
+LocalDate = Annotated[date, BeforeValidator(_local_date)]
 
 
 class Row(BaseModel):
@@ -51,9 +62,33 @@ class Row(BaseModel):
         raise NotImplementedError
 
     @classmethod
+    def select(cls, parameters):
+        """The row model that fits the parameters, where they say what the file holds."""
+        return cls
+
+    @classmethod
+    def columns(cls, parameters=None):
+        """Field to the name of its column in the file, where the parameters name the columns."""
+        return {name: name for name in cls.model_fields}
+
+    @classmethod
     def check(cls, frame, parameters=None):
         """Return the table if its rows fit together and to the parameters."""
         return frame
+
+
+class Features(Row):
+    """A row model whose further columns are features: what a learner learns from.
+
+    A feature is a number where all its cells that are no gap are numbers (gaps become NaN), else a category (a text; gaps
+    become None). The parameter `features` lists the columns to use, separated by commas; if it is empty, all are used but
+    those that say nothing, and `frame.attrs["left_out"]` tells why those were left out.
+    """
+
+    @classmethod
+    def listed(cls, parameters=None):
+        """Names of the features asked for, none if all are wanted."""
+        return [name.strip() for name in parameters.features.split(",") if name.strip()] if parameters else []
 
 
 def project_root():
@@ -108,7 +143,7 @@ def _frame(path, text):
     rows, lines = [], []
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     try:
-        header = [name.strip().lower() for name in next(reader)]
+        header = [name.strip() for name in next(reader)]
         if len(header) == 1 and (mark := next((mark for mark in ";\t|" if mark in header[0]), None)):
             raise Refused(f"data file {path} seems to be separated by {mark!r}; write it with commas and decimal points")
         for cells in reader:
@@ -127,16 +162,25 @@ def _frame(path, text):
     return pd.DataFrame(rows, columns=header, index=lines, dtype=object)
 
 
-def _check_columns(path, columns, row_model):
-    fields = row_model.model_fields
-    missing = [name for name, info in fields.items() if info.is_required() and name not in columns]
+def _positions(path, header, columns):
+    """Where each of the named columns stands in the file (field to position); capitals do not matter.
+
+    `columns` maps a field to a pair: the column's name, and whether it has to be there.
+    """
+    names = [name.lower() for name in header]
+    missing = [name for name, required in columns.values() if required and name.lower() not in names]
     if missing:
         kind = "column" if len(missing) == 1 else "columns"
         raise Refused(f"data file {path} lacks the {kind} {', '.join(missing)}; its first line has "
-                      f"{shorten(', '.join(columns), 120)}")
-    twice = [name for name in fields if list(columns).count(name) > 1]
+                      f"{shorten(', '.join(header), 120)}")
+    found = {field: names.index(name.lower()) for field, (name, _) in columns.items() if name.lower() in names}
+    twice = [name for name, _ in columns.values() if names.count(name.lower()) > 1]
     if twice:
         raise Refused(f"data file {path} has the column {twice[0]} more than once")
+    if shared := [p for p in found.values() if list(found.values()).count(p) > 1]:
+        fields = [field for field, p in found.items() if p == shared[0]]
+        raise Refused(f"data file {path}: the column {header[shared[0]]} cannot be {' and '.join(fields)} at once")
+    return found
 
 
 @lru_cache
@@ -148,23 +192,80 @@ def _adapter(row_model, name):
     return TypeAdapter(list[annotation], config=row_model.model_config)
 
 
+def _hint(value, hints):
+    """What to do about a rejected cell, in brackets."""
+    return next((f" ({advice})" for look, advice in hints if re.fullmatch(look, value)), "")
+
+
 def _column(row_model, name, cells):
-    """Converted values of a column, or a sentence about the first that cannot be converted."""
+    """Converted values of a field's column, or a sentence about the first that cannot be converted."""
+    import pandas as pd
+
     info = row_model.model_fields[name]
     values = cells.tolist()
     if not info.is_required():
         values = [None if value == "" else value for value in values]
     try:
-        return _adapter(row_model, name).validate_python(values), None
+        values = _adapter(row_model, name).validate_python(values)
+        return pd.to_datetime(values) if date in types(info.annotation) else values, None
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
     position = faults[0]["loc"][0]
     value = values[position]
-    hints = _TIME_HINTS if info.annotation is datetime else _NUMBER_HINTS
-    hint = next((f" ({advice})" for look, advice in hints if re.fullmatch(look, value or "")), "")
+    hint = _hint(value or "", _TIME_HINTS if {date, datetime} & set(types(info.annotation)) else _NUMBER_HINTS)
     more = f" (and {len(faults) - 1} more in this column)" if len(faults) > 1 else ""
-    return None, (f"line {cells.index[position]}: {name} must be {allowed(info)}, "
+    return None, (f"line {cells.index[position]}: {cells.name} must be {allowed(info)}, "
                   f"got {shorten(value) if value else 'an empty cell'}{hint}{more}")
+
+
+def _feature(cells):
+    """A feature's values, and a sentence if it says nothing."""
+    import pandas as pd
+
+    gaps = cells.str.lower().isin(_GAPS)
+    numbers = pd.to_numeric(cells.where(~gaps), errors="coerce").astype(float)
+    odd = ~gaps & ~numbers.abs().lt(float("inf"))
+    if gaps.all():
+        return numbers, "it is empty"
+    if cells[~gaps].nunique() == 1 and not gaps.any():
+        return numbers, f"it is {shorten(cells.iloc[0])} in every row"
+    if odd.sum() * 2 < (~gaps).sum():
+        if odd.any():
+            line = odd.idxmax()
+            raise Refused(f"line {line}: {cells.name} must be a number as in the other rows, got "
+                          f"{shorten(cells[line])}{_hint(cells[line], _NUMBER_HINTS)}")
+        if numbers.iloc[:-1].to_numpy().tolist() == (numbers.iloc[1:] - 1).to_numpy().tolist():
+            return numbers, "it numbers the rows"
+        return numbers, None
+    levels = cells[~gaps].nunique()
+    return cells.where(~gaps, None), f"it has {levels} different texts" if levels > _MOST_LEVELS else None
+
+
+def _features(path, frame, positions, listed):
+    """The feature columns of a file (name to values), and those left out (name to reason)."""
+    wanted = _positions(path, list(frame.columns), {name: (name, True) for name in listed}).values()
+    used = set(positions.values())
+    if clash := [p for p in wanted if p in used]:
+        raise Refused(f"data file {path}: the column {frame.columns[clash[0]]} is no feature, it is read as something else")
+    columns, left_out, told = {}, {}, []
+    for p in sorted(wanted) or [p for p in range(frame.shape[1]) if p not in used]:
+        name = frame.columns[p] or f"column {p + 1}"
+        try:
+            values, reason = _feature(frame.iloc[:, p])
+        except Refused as error:
+            told.append(str(error))
+            continue
+        if reason is None and name in columns:
+            reason = "a column before it has the same name"
+        if reason:
+            left_out[name] = reason
+        else:
+            columns[name] = values
+    if listed and left_out:
+        told += [f"the column {name} cannot be a feature: {reason}" for name, reason in left_out.items()]
+    if not told and not columns:
+        told.append("no column is left to learn from" + "".join(f"; {name}: {why}" for name, why in left_out.items()))
+    return columns, left_out, told
 
 
 def read_csv(path, row_model, parameters=None):
@@ -174,7 +275,8 @@ def read_csv(path, row_model, parameters=None):
     ----------
     path : str or Path
         A CSV file in UTF-8, comma-separated, decimals with a point, a header in its first line (capitals do not matter). An
-        empty text stands for the bundled sample. Columns that the chapter does not know are ignored.
+        empty text stands for the bundled sample. Columns that the chapter does not know are ignored, unless the row model
+        reads `Features`.
     row_model : subclass of Row
     parameters : Parameters, optional
         The chapter's parameters, for what of the table they ask for.
@@ -182,7 +284,8 @@ def read_csv(path, row_model, parameters=None):
     Returns
     -------
     pandas.DataFrame
-        The known columns, converted; missing optional columns are absent.
+        The known columns, converted, under the names of their fields; missing optional columns are absent. Then the
+        features under their own names, if the row model reads them.
 
     Raises
     ------
@@ -193,15 +296,22 @@ def read_csv(path, row_model, parameters=None):
 
     path = Path(path) if str(path) else sample(row_model.sample())
     frame = _frame(path, _text(path))
-    _check_columns(path, frame.columns, row_model)
-    columns, told = {}, []
-    for name in row_model.model_fields:
-        if name in frame.columns:
-            columns[name], fault = _column(row_model, name, frame[name])
-            told += [fault] if fault else []
+    fields = row_model.model_fields
+    positions = _positions(path, list(frame.columns), {
+        field: (name, fields[field].is_required()) for field, name in row_model.columns(parameters).items() if name})
+    columns, left_out, told = {}, {}, []
+    for field, position in positions.items():
+        columns[field], fault = _column(row_model, field, frame.iloc[:, position])
+        told += [fault] if fault else []
+    if issubclass(row_model, Features):
+        features, left_out, faults = _features(path, frame, positions, row_model.listed(parameters))
+        told += faults + [f"the feature {name} needs another name" for name in features.keys() & columns.keys()]
+        columns |= features
     if told:
         raise Refused(f"data file {path}: " + "; ".join(told))
+    read = pd.DataFrame(columns, index=frame.index)
+    read.attrs["left_out"] = left_out
     try:
-        return row_model.check(pd.DataFrame(columns, index=frame.index), parameters)
+        return row_model.check(read, parameters)
     except Refused as error:
         raise Refused(f"data file {path}: {error}") from None

@@ -1,17 +1,17 @@
 """Parameters of a chapter: their types, units and ranges, and one sentence for each wrong value."""
 
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
-from typing import Literal, get_args, get_origin
+from typing import Annotated, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as _Field
 
-__all__ = ["Parameters", "Refused", "field", "allowed", "unit", "sentences", "validate"]
+__all__ = ["Parameters", "Refused", "field", "types", "allowed", "unit", "sentences", "validate"]
 
 _BOUNDS = {"ge": ">= {:,.15g}", "gt": "> {:,.15g}", "le": "<= {:,.15g}", "lt": "< {:,.15g}"}
 _KINDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false",
-          datetime: "a local date and time (YYYY-MM-DD HH:MM:SS)"}
+          date: "a date (YYYY-MM-DD)", datetime: "a local date and time (YYYY-MM-DD HH:MM:SS)"}
 
 
 class Refused(ValueError):
@@ -34,16 +34,18 @@ def unit(info):
     return (info.json_schema_extra or {}).get("unit", "")
 
 
-def _types(annotation):
-    """The types a field accepts, without None."""
+def types(annotation):
+    """The types a field accepts, without None; a Literal's is Literal itself."""
     if get_origin(annotation) is Literal:
         return [Literal]
-    return [a for a in get_args(annotation) or [annotation] if a is not type(None)]
+    if get_origin(annotation) is Annotated:
+        return types(get_args(annotation)[0])
+    return [kind for a in get_args(annotation) for kind in types(a) if kind is not type(None)] or [annotation]
 
 
 def allowed(info):
     """What a field allows, in words: ``an integer >= 1``, ``a number >= 0 and < 1``."""
-    kind = _types(info.annotation)[0]
+    kind = types(info.annotation)[0]
     if kind is Literal:
         return "one of " + ", ".join(map(repr, get_args(info.annotation)))
     bounds = [text.format(getattr(rule, key)) for rule in info.metadata for key, text in _BOUNDS.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bizai.chapter import claims
+from bizai.chapter import verdicts
 from bizai.chapter.data import project_root
 from bizai.chapter.parameters import Refused
 from bizai.chapter.record import MIME
@@ -135,21 +135,19 @@ class Chapter:
         Parameters
         ----------
         data : Path or None
-            A file of the reader's own, which then stands for the bundled samples.
+            A file of the reader's own.
 
         Returns
         -------
         dict
             ``notebook`` (its cells without their outputs), ``library`` (the modules it imports, directly or not), ``data``
-            (the samples that it or they name, or the given file, and its rows of the ledger) and ``lock``.
+            (the samples that it or they name, the given file, and its rows of the ledger) and ``lock``.
         """
         root = project_root()
         library = _library(self.code + f"\nimport bizai.chapter.inputs.{self.name}")
         named = self.code + "".join(path.read_text(encoding="utf-8") for path in library)
-        own = self.inputs.Row.sample()
-        files = [p for p in sorted((root / "data" / "samples").iterdir())
-                 if p.name in named and not (data and p.name == own)] + ([Path(data)] if data else [])
-        rows = [row for row in claims.ledger().values() if row["chapter"] == self.name or row["id"] in self.code]
+        files = [p for p in sorted((root / "data" / "samples").iterdir()) if p.name in named] + ([Path(data)] if data else [])
+        rows = [row for row in verdicts.ledger().values() if row["chapter"] == self.name or row["id"] in self.code]
         return {
             "notebook": digest(*(json.dumps([_text(cell["source"]), {key: value for key, value in cell.items()
                                                                      if key not in _CHANGED_BY_RUNNING}], sort_keys=True)

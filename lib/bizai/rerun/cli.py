@@ -62,6 +62,7 @@ def list_chapters():
 @click.argument("chapter")
 def describe(chapter):
     """Show a chapter's parameters, its CSV columns and its recorded results."""
+    from bizai.chapter.data import Features, Row
     from bizai.chapter.parameters import allowed, unit
 
     from .chapters import find, payloads
@@ -72,10 +73,17 @@ def describe(chapter):
     rows = [(name, allowed(info), unit(info), repr(found.defaults[name]), info.description)
             for name, info in found.inputs.Parameters.model_fields.items()]
     _print_columns([("name", "allowed", "unit", "default", "what it is"), *rows])
-    click.echo(f"\nColumns of the CSV file (--data FILE; the sample is data/samples/{found.inputs.Row.sample()})")
-    rows = [(name, allowed(info), unit(info), "yes" if info.is_required() else "no", info.description)
-            for name, info in found.inputs.Row.model_fields.items()]
-    _print_columns([("name", "allowed", "unit", "required", "what it is"), *rows])
+    usual = found.inputs.Parameters(**found.defaults)
+    for row_model in vars(found.inputs).values():
+        if not (isinstance(row_model, type) and issubclass(row_model, Row)):
+            continue
+        click.echo(f"\nColumns of the CSV file (--data FILE; the sample is data/samples/{row_model.sample()})")
+        fields = [(name, row_model.model_fields[field]) for field, name in row_model.columns(usual).items()]
+        rows = [(name or "(none)", allowed(info), unit(info), "yes" if info.is_required() else "no", info.description)
+                for name, info in fields]
+        if issubclass(row_model, Features):
+            rows.append(("every other", "numbers or texts", "", "one", "a feature, with gaps or without"))
+        _print_columns([("name", "allowed", "unit", "required", "what it is"), *rows])
     click.echo("\nRecorded results")
     _print_columns([("name", "unit", "headline"),
                     *((r["name"], r["unit"], r["headline"]) for r in payloads(found.notebook, "record"))])

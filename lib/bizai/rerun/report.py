@@ -66,6 +66,7 @@ def report(chapter, notebook, results, *, code=False):
     from bizai.chapter.parameters import unit
 
     fields = chapter.inputs.Parameters.model_fields
+    row_model = chapter.inputs.Row.select(chapter.inputs.Parameters.model_construct(**results["parameters"]))
     template = Environment(autoescape=True).from_string(
         files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8"))
     return template.render(
@@ -73,4 +74,4 @@ def report(chapter, notebook, results, *, code=False):
         headlines=[r for r in results["records"].values() if r["headline"]],
         parameters=[(fields[name].description, name, quantity(value, unit(fields[name])), value == chapter.defaults[name])
                     for name, value in results["parameters"].items() if name != "data_file"],
-        data=results["parameters"]["data_file"] or f"the bundled sample {chapter.inputs.Row.sample()} (synthetic)")
+        data=results["parameters"]["data_file"] or f"the bundled sample {row_model.sample()} (synthetic)")

@@ -61,7 +61,7 @@ def _check(chapter, parameters, data):
         values["data_file"] = str(data)
     valid = validate(chapter.inputs.Parameters, chapter.defaults | values)
     file = Path(valid.data_file) if valid.data_file else None
-    read_csv(file or "", chapter.inputs.Row, valid)
+    read_csv(file or "", chapter.inputs.Row.select(valid), valid)
     checked = valid.model_dump()
     checked["data_file"] = file.name if file else ""
     return checked, file

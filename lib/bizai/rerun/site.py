@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
 
-from bizai.chapter.claims import VERDICTS
+from bizai.chapter.verdicts import VERDICTS
 from bizai.chapter.data import project_root
 from bizai.chapter.record import MIME
 
