@@ -224,6 +224,7 @@ def test_features_are_read_under_the_readers_names(tmp_path):
     ({"features": "Mail"}, "the column Mail cannot be a feature: it has 31 different texts"),
     ({"day_column": "Left"}, "the column Left cannot be target and day at once"),
     ({"target_column": "Age"}, "line 2: Age must be an integer >= 0 and <= 1, got '20'"),
+    ({"table": "Left,Age\nYes,20\n"}, "line 2: Left must be an integer >= 0 and <= 1, got 'Yes' (write 1 for yes and 0 for no)"),
     ({"day_column": "Age"}, "line 2: Age must be a date (YYYY-MM-DD), got '20'"),
     ({"table": TABLE.replace(",45,", ",45 EUR,")}, "line 7: Age must be a number as in the other rows, got '45 EUR' (write the number alone"),
     ({"table": TABLE.replace("Id,Left", "Left,Left")}, "has the column left more than once"),
@@ -312,7 +313,7 @@ def test_claims_shows_one_table(shown, ledger):
     claims({"X-1": "wrong"})
     assert shown[-2] == {MIME.format("claim"): {"id": "X-1", "verdict": "wrong", "evidence": "sum"}}
     text = shown[-1]["text/markdown"]
-    assert text.count("\n") == 2 and r"\|x\| is x" in text and "it is four **Right:** four" in text and "`sum` = 4" in text
+    assert text.count("\n|") == 3 and r"\|x\| is x" in text and "it is four **Right:** four" in text and "`sum` = 4" in text
     with pytest.raises(verdicts.ClaimError):
         claims({"X-1": "holds"})
 

@@ -21,10 +21,11 @@ _NUMBER_HINTS = [
     (r".*\d\s*%", "write 25% as 0.25"),
     (r"[^\d\s.-]+\s*-?[\d.,]+|-?[\d.,]+\s*[^\d\s.,:TZ+-]+", "write the number alone, without a unit"),
     (r"\d+:\d\d(:\d\d)?", "write a duration as a number"),
+    (r"(?i)yes|no|true|false|y|n", "write 1 for yes and 0 for no"),
 ]
 _TIME_HINTS = [(r".*\d\d:\d\d.*(Z|[+-]\d\d:?\d\d)", "write local time, without a zone")]
 
-_GAPS = ("", "na", "n/a", "nan", "null", "none", "?", "-")      # what an empty cell of a feature looks like, in small letters
+GAPS = ("", "na", "n/a", "nan", "null", "none", "?", "-")      # what an empty cell of a feature looks like, in small letters
 _MOST_LEVELS = 30       # a text column with more different texts names rows or is prose
 
 
@@ -222,7 +223,7 @@ def _feature(cells):
     """A feature's values, and a sentence if it says nothing."""
     import pandas as pd
 
-    gaps = cells.str.lower().isin(_GAPS)
+    gaps = cells.str.lower().isin(GAPS)
     numbers = pd.to_numeric(cells.where(~gaps), errors="coerce").astype(float)
     odd = ~gaps & ~numbers.abs().lt(float("inf"))
     if gaps.all():

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Annotated, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic import Field as _Field
 
 __all__ = ["Parameters", "Refused", "field", "types", "allowed", "unit", "sentences", "validate"]
@@ -22,6 +22,13 @@ class Parameters(BaseModel):
     """Base of every chapter's parameter model. Fields have no defaults: the notebook owns them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_in_words(cls, values):
+        """On the command line None is a text."""
+        optional = {name for name, info in cls.model_fields.items() if type(None) in get_args(info.annotation)}
+        return {name: None if name in optional and value == "None" else value for name, value in values.items()}
 
 
 def field(description, *, unit="", **bounds):

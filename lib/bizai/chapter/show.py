@@ -56,6 +56,14 @@ def table(frame, caption="", *, formats=None, index=False):
     emit("text", None, {"text/html": html, "text/plain": shown.to_string(index=index)})
 
 
+def _compact(svg):
+    """The same picture in half the bytes: paths on one line, to a hundredth of a point."""
+    def path(match):
+        return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", match[0].replace("\n", " "))
+
+    return re.sub(r"\n *", "\n", re.sub(r' d="[^"]*"', path, svg))
+
+
 def figure(fig, name, *, alt, data):
     """Show a figure as SVG, with its alternative text and the data behind it.
 
@@ -75,7 +83,7 @@ def figure(fig, name, *, alt, data):
     image = io.StringIO()
     fig.savefig(image, format="svg", metadata={"Date": None})
     plt.close(fig)
-    emit("figure", {"name": name, "alt": alt}, {"image/svg+xml": image.getvalue(), "text/plain": alt})
+    emit("figure", {"name": name, "alt": alt}, {"image/svg+xml": _compact(image.getvalue()), "text/plain": alt})
     shown = data.map(lambda value: f"{value:.6g}" if isinstance(value, float) else value)
     html = (f'<details class="figure-data"><summary>Data behind this figure ({len(data)} rows)</summary>'
             f"{_html(shown, index=False)}</details>")

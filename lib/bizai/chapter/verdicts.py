@@ -98,13 +98,13 @@ def claims(verdicts):
     verdicts : dict
         Statement id to what this chapter computed.
     """
-    lines = ["| Verdict | The article | Why | Computed here |", "|---|---|---|---|"]
+    lines = ["<div class=\"verdicts\">", "", "| Verdict | The article | Why |", "|---|---|---|"]
     for statement_id, verdict in verdicts.items():
         row, value = _judged(statement_id, verdict)
         emit("claim", _payload(row))
         why = row["reason"] + (f" **Right:** {row['correction']}" if row.get("correction") else "")
-        cells = (f"**{VERDICTS[verdict][0]} {verdict}** {statement_id}", row["statement"], why,
-                 f"`{row['evidence']}` = {value:.6g}")
+        why += f"<br>Computed here: `{row['evidence']}` = {value:.6g}"
+        cells = (f"**{VERDICTS[verdict][0]} {verdict}**<br>{statement_id}", row["statement"], why)
         lines.append("| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |")
     plain = "\n".join(f"{VERDICTS[verdict][0]} {verdict}: {statement_id}" for statement_id, verdict in verdicts.items())
-    emit("text", None, {"text/markdown": "\n".join(lines), "text/plain": plain})
+    emit("text", None, {"text/markdown": "\n".join([*lines, "", "</div>"]), "text/plain": plain})

@@ -1,7 +1,5 @@
 """Inputs of the chapter *npv_irr*."""
 
-from pydantic import field_validator
-
 from .. import data, parameters
 from ..parameters import Refused, field
 
@@ -28,12 +26,6 @@ class Parameters(parameters.Parameters):
     scenarios: int = field("simulated futures", ge=1_000, le=1_000_000)
     data_file: str = field("cash-flow table; empty for the bundled sample")
     seed: int = field("seed of every simulation", ge=0)
-
-    @field_validator("finance_rate", "reinvest_rate", mode="before")
-    @classmethod
-    def _none_in_words(cls, value):
-        """On the command line None is a text."""
-        return None if value == "None" else value
 
 
 class Row(data.Row):
