@@ -41,7 +41,7 @@ def rows():
         K = rbf_kernel(X, gamma=1 / (features * X.var()))
         for C in (1.0, 10.0, 100.0):
             ours, libsvm = SVC(C=C, tol=TOL), sklearn.svm.SVC(C=C, tol=TOL, cache_size=2000)
-            (seconds, peer_seconds), _ = take_turns([lambda: ours.fit(X, y), lambda: libsvm.fit(X, y)], 3)
+            (seconds, peer_seconds), _ = take_turns([lambda: ours.fit(X, y), lambda: libsvm.fit(X, y)], 7)
             alpha = np.zeros(ROWS)
             alpha[libsvm.support_] = np.abs(libsvm.dual_coef_[0])
             (residual, value), (peer_residual, peer_value) = (

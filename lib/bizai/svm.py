@@ -23,6 +23,7 @@ __all__ = [
     "linear_kernel", "polynomial_kernel", "primal_value", "rbf_kernel", "smo",
 ]
 
+STRIP = 100                 # rows of a kernel computed at once
 FLAT = 1e-12                # curvature that stands in for that of a pair of equal rows
 
 
@@ -74,7 +75,7 @@ def rbf_kernel(A, B=None, gamma=1.0, dtype=np.float64):
     Notes
     -----
     Source: eq. rbf-kernel of the chapter *svm_dual*. Rows are centred first, so that the squared distance
-    ||a||^2 + ||b||^2 - 2 a'b, here one matrix product of widened rows, loses few digits; blocks of rows are
+    ||a||^2 + ||b||^2 - 2 a'b, here one matrix product of widened rows, loses few digits; strips of rows are
     finished while they are in the processor's cache.
     """
     number("gamma", gamma, above=0)
@@ -84,13 +85,16 @@ def rbf_kernel(A, B=None, gamma=1.0, dtype=np.float64):
     A, B = (A - centre) * np.sqrt(2 * gamma), (B - centre) * np.sqrt(2 * gamma)
     wide_a = np.column_stack([A, -0.5 * np.einsum("ij,ij->i", A, A), np.ones(len(A))])
     wide_b = np.ascontiguousarray(np.column_stack([B, np.ones(len(B)), -0.5 * np.einsum("ij,ij->i", B, B)]).T)
-    K, exponents = np.empty((len(A), len(B)), dtype), np.empty((min(32, len(A)), len(B)))
-    for start in range(0, len(A), 32):
-        block = K[start:start + 32]
-        np.matmul(wide_a[start:start + 32], wide_b, out=exponents[:len(block)])
-        np.copyto(block, exponents[:len(block)], casting="same_kind")
+    K, exponents = np.empty((len(A), len(B)), dtype), np.empty((min(STRIP, len(A)), len(B)))
+    for start in range(0, len(A), STRIP):
+        first, stop = start if same else 0, start + STRIP
+        block = K[start:stop, first:]
+        exponent = np.matmul(wide_a[start:stop], wide_b[:, first:], out=exponents[:len(block), first:])
+        np.copyto(block, exponent, casting="same_kind")
         np.minimum(block, 0.0, out=block)
         np.exp(block, out=block)
+        if same:
+            K[stop:, start:stop] = block[:, STRIP:].T                           # the mirror image
     if same:
         np.fill_diagonal(K, 1.0)
     return K
