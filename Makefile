@@ -25,8 +25,8 @@ lab: .venv/ready  ## open the chapters in JupyterLab
 refresh: .venv/ready  ## execute every stale chapter and write its outputs into notebooks/
 	@$(BIN)/bizai refresh
 
-bench: .venv/bench  ## compare the library with its peers, as ratios in one run
-	@$(BIN)/python -m benchmarks
+bench: .venv/bench  ## compare the library with its peers, as ratios in one run; RATINGS=u.data for ratings of one's own
+	@$(BIN)/python -m benchmarks $(if $(RATINGS),recommend --ratings "$(RATINGS)")
 
 lock: .venv/ready  ## resolve the newest versions within pyproject.toml's ranges, with hashes
 	@$(BIN)/pip install --quiet uv==$(UV_VERSION)
@@ -44,6 +44,7 @@ clean:  ## remove everything that was built; .venv stays
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# A lock is complete; --no-deps, because statsforecast names an older pandas than the one it is measured with.
 .venv/bench: .venv/ready requirements-bench.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bench.lock
 	@touch $@
