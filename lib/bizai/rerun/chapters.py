@@ -143,11 +143,11 @@ class Chapter:
             ``notebook`` (its cells without their outputs), ``library`` (the modules it imports, directly or not), ``data``
             (the samples that it or they name, the given file, and its rows of the ledger) and ``lock``.
         """
-        root = project_root()
-        library = _library(self.code + f"\nimport bizai.chapter.inputs.{self.name}")
-        named = self.code + "".join(path.read_text(encoding="utf-8") for path in library)
+        root, code = project_root(), self.code
+        library = _library(code + f"\nimport bizai.chapter.inputs.{self.name}")
+        named = code + "".join(path.read_text(encoding="utf-8") for path in library)
         files = [p for p in sorted((root / "data" / "samples").iterdir()) if p.name in named] + ([Path(data)] if data else [])
-        rows = [row for row in verdicts.ledger().values() if row["chapter"] == self.name or row["id"] in self.code]
+        rows = [row for row in verdicts.ledger().values() if row["chapter"] == self.name or row["id"] in code]
         return {
             "notebook": digest(*(json.dumps([_text(cell["source"]), {key: value for key, value in cell.items()
                                                                      if key not in _CHANGED_BY_RUNNING}], sort_keys=True)
