@@ -23,4 +23,5 @@ def number(name, value, *, above=None, least=None, below=math.inf):
         return float(value)
     bounds = [f"> {above}"] * (above is not None) + [f">= {least}"] * (least is not None)
     bounds += [f"< {below}"] * (below not in (None, math.inf))
-    raise ValueError(f"{name} must be a {'finite ' if below == math.inf else ''}number {' and '.join(bounds)}, got {value!r}")
+    kind = " ".join(["finite"] * (below == math.inf) + ["number"] + [" and ".join(bounds)] * bool(bounds))
+    raise ValueError(f"{name} must be a {kind}, got {value!r}")

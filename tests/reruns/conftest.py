@@ -42,7 +42,7 @@ CELLS = [
     ("markdown", [], "# Halve an amount"),
     ("code", ["parameters"], 'share = 0.5\nmode = "work"\ndata_file = ""'),
     ("code", [], "import os, sys, time\nfrom bizai import {module}\n"
-                 "from bizai.chapter import read_csv, record, say, validate\n"
+                 "from bizai.chapter import download, read_csv, record, say, validate\n"
                  "from bizai.chapter.inputs import {name} as inputs\n"
                  "p = validate(inputs.Parameters, globals())\nframe = read_csv(p.data_file, inputs.Row)"),
     ("code", [], 'if p.mode == "fail":\n    raise RuntimeError("no such luck")\nif p.mode == "exit":\n    sys.exit(0)\n'
@@ -50,7 +50,7 @@ CELLS = [
                  'if p.mode == "die":\n    os._exit(3)'),
     ("code", ["report"], 'half = record("half", p.share * frame["amount"].sum(), "money", headline="Half of it")\n'
                          'if p.mode != "forget":\n    record("rows", len(frame))\n'
-                         'say("Half of it is {half:.2f}.")'),
+                         'download(frame, "amounts.csv", "All amounts")\nsay("Half of it is {half:.2f}.")'),
 ]
 
 

@@ -29,7 +29,8 @@ def test_finished_run(book, tmp_path):
     assert lines[0].split() == ["Half", "of", "it", "3", "money"]
     folder = Path(lines[-1])
     assert folder.parent == tmp_path / "out" / "first"
-    assert files(folder) == ["notebook.ipynb", "report.html", "results.json"]
+    assert files(folder) == ["amounts.csv", "notebook.ipynb", "report.html", "results.json"]
+    assert (folder / "amounts.csv").read_text(encoding="utf-8-sig") == "amount\n10\n20\n"
     results = json.loads((folder / "results.json").read_text())
     assert set(results) == {"chapter", "parameters", "records", "provenance"}
     assert results["parameters"] == {"share": 0.1, "mode": "work", "data_file": "own data.csv"}
@@ -61,9 +62,9 @@ def test_half_a_result_is_not_taken_for_a_whole_one(book, tmp_path):
     (folder / "report.html").unlink()
     done = book.bizai("run", "first", "--out", tmp_path)
     assert done.returncode == 1 and "is in the way" in done.stderr
-    assert files(folder) == ["notebook.ipynb", "results.json"]
+    assert files(folder) == ["amounts.csv", "notebook.ipynb", "results.json"]
     kept, = [p for p in folder.parent.iterdir() if p.name.startswith(".")]
-    assert files(kept) == ["notebook.ipynb", "report.html", "results.json"]
+    assert files(kept) == ["amounts.csv", "notebook.ipynb", "report.html", "results.json"]
 
 
 def test_key_follows_content_not_place(book, tmp_path):

@@ -1,6 +1,8 @@
 """The layer around the mathematics: parameters, CSV files, recorded numbers, verdicts, agreement, figures."""
 
 import builtins
+import re
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bizai.chapter import agreement, claim, claims, figure, read_csv, record, say, show, style, table, validate, verdicts
+from bizai.chapter import (
+    agreement, claim, claims, download, figure, read_csv, record, say, show, style, table, validate, verdicts,
+)
 from bizai.chapter import data
 from bizai.chapter import record as record_function
 from bizai.chapter.features import described, encoder
@@ -236,6 +240,29 @@ def test_wrong_features_are_refused(tmp_path, words, sentence):
     assert sentence in str(caught.value)
 
 
+class Optional(Feature):
+    """A row model that does without features, too."""
+
+    needs_features = False
+
+
+def test_a_row_model_may_do_without_features(tmp_path):
+    def read(table, features=""):
+        path = tmp_path / "own.csv"
+        path.write_text(table)
+        return read_csv(path, Optional, Names(target_column="left", day_column="", features=features))
+
+    bare = read("Left,Same\n" + "1,x\n" * 9)
+    assert list(bare) == ["target"] and bare.attrs["left_out"] == {"Same": "it is 'x' in every row"}
+    odd = read(TABLE.replace(",45,", ",45 EUR,").replace("City", "day"))
+    assert list(odd) == ["target"] and odd.attrs["left_out"]["day"] == "it needs another name"
+    assert odd.attrs["left_out"]["Age"].startswith("line 7: Age must be a number as in the other rows, got '45 EUR'")
+    with pytest.raises(Refused, match="line 7: Age must be a number"):
+        read(TABLE.replace(",45,", ",45 EUR,"), features="Age")
+    with pytest.raises(Refused, match="Same cannot be a feature: it is 'x' in every row"):
+        read(TABLE, features="Same")
+
+
 def test_encoder_learns_from_the_rows_it_is_fitted_on(tmp_path):
     frame = features(tmp_path).drop(columns="target")
     fitted = encoder(frame).fit(frame[:20])
@@ -384,6 +411,19 @@ def test_table_formats_and_escapes(shown):
     table(pd.DataFrame({"who": ["<b>"], "x": [1234.5]}), "Caption", formats={"x": ",.1f"})
     html = shown[-1]["text/html"]
     assert "&lt;b&gt;" in html and "1,234.5" in html and "Caption" in html
+
+
+def test_download_links_the_whole_table(shown):
+    frame = pd.DataFrame({"who": ["<b>, é", "中"] * 10, "x": [1 / 3, 2.0] * 10})
+    download(frame, "list.csv", "Who gets what", rows=3)
+    html, payload = shown[-1]["text/html"], shown[-1][MIME.format("file")]
+    link = re.search('href="data:text/csv;charset=utf-8,([^"]*)"', html)[1]
+    assert unquote(link) == payload["text"] and payload["name"] == "list.csv"
+    assert payload["text"].startswith("\ufeffwho,x\n\"<b>, é\",0.333333\n") and payload["text"].count("\n") == 21
+    assert html.count("<tr") == 4 and "&lt;b&gt;" in html and "All 20 rows" in html
+    for name in ("../list.csv", "list.txt", "a b.csv", "List.csv", ""):
+        with pytest.raises(ValueError, match=r"name must be of small letters, digits and _ and end in \.csv"):
+            download(frame, name, "")
 
 
 def _linear(colour):

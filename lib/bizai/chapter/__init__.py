@@ -4,7 +4,7 @@ from .agreement import agreement
 from .data import read_csv
 from .parameters import validate
 from .record import record, say
-from .show import figure, source, style, table
+from .show import download, figure, source, style, table
 from .verdicts import claim, claims
 
-__all__ = ["agreement", "claim", "claims", "figure", "read_csv", "record", "say", "source", "style", "table", "validate"]
+__all__ = ["agreement", "claim", "claims", "download", "figure", "read_csv", "record", "say", "source", "style", "table", "validate"]

@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
@@ -84,12 +84,17 @@ class Features(Row):
     A feature is a number where all its cells that are no gap are numbers (gaps become NaN), else a category (a text; gaps
     become None). The parameter `features` lists the columns to use, separated by commas; if it is empty, all are used but
     those that say nothing, and `frame.attrs["left_out"]` tells why those were left out.
+
+    A row model that sets `needs_features` to False does without any, too: then a column that is not listed is never a reason
+    to refuse the file, only to leave the column out.
     """
+
+    needs_features: ClassVar[bool] = True
 
     @classmethod
     def listed(cls, parameters=None):
         """Names of the features asked for, none if all are wanted."""
-        return [name.strip() for name in parameters.features.split(",") if name.strip()] if parameters else []
+        return [name.strip() for name in getattr(parameters, "features", "").split(",") if name.strip()]
 
 
 def project_root():
@@ -242,8 +247,10 @@ def _feature(cells):
     return cells.where(~gaps, None), f"it has {levels} different texts" if levels > _MOST_LEVELS else None
 
 
-def _features(path, frame, positions, listed):
-    """The feature columns of a file (name to values), and those left out (name to reason)."""
+def _features(path, frame, positions, row_model, parameters):
+    """The feature columns of a file (name to values), those left out (name to reason), and faults."""
+    listed = row_model.listed(parameters)
+    strict = row_model.needs_features or bool(listed)
     wanted = _positions(path, list(frame.columns), {name: (name, True) for name in listed}).values()
     used = set(positions.values())
     if clash := [p for p in wanted if p in used]:
@@ -254,17 +261,21 @@ def _features(path, frame, positions, listed):
         try:
             values, reason = _feature(frame.iloc[:, p])
         except Refused as error:
-            told.append(str(error))
-            continue
+            if strict:
+                told.append(str(error))
+                continue
+            values, reason = None, str(error)
         if reason is None and name in columns:
             reason = "a column before it has the same name"
+        if reason is None and not row_model.needs_features and name in row_model.model_fields:
+            reason = "it needs another name"
         if reason:
             left_out[name] = reason
         else:
             columns[name] = values
     if listed and left_out:
         told += [f"the column {name} cannot be a feature: {reason}" for name, reason in left_out.items()]
-    if not told and not columns:
+    if row_model.needs_features and not told and not columns:
         told.append("no column is left to learn from" + "".join(f"; {name}: {why}" for name, why in left_out.items()))
     return columns, left_out, told
 
@@ -305,7 +316,7 @@ def read_csv(path, row_model, parameters=None):
         columns[field], fault = _column(row_model, field, frame.iloc[:, position])
         told += [fault] if fault else []
     if issubclass(row_model, Features):
-        features, left_out, faults = _features(path, frame, positions, row_model.listed(parameters))
+        features, left_out, faults = _features(path, frame, positions, row_model, parameters)
         told += faults + [f"the feature {name} needs another name" for name in features.keys() & columns.keys()]
         columns |= features
     if told:

@@ -2,24 +2,35 @@
 
 import io
 import re
+from urllib.parse import quote
 
 from .record import emit
 
-__all__ = ["PALETTE", "style", "table", "figure", "source"]
+__all__ = ["PALETTE", "style", "table", "download", "figure", "source"]
 
 # Okabe and Ito's palette, apart under every common colour blindness; black last
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 
 
+# fonts for what DejaVu Sans lacks, the first that is installed
+_CHINESE = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
+            "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Arial Unicode MS")
+
+
 def style():
     """Set the book's one matplotlib style and return the `pyplot` module."""
+    import logging
+
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)       # a Chinese font may lack the bold weight
+    installed = set(matplotlib.font_manager.get_font_names())
     plt.rcdefaults()
     plt.rcParams.update({
+        "font.family": ["DejaVu Sans", *[name for name in _CHINESE if name in installed][:1]],
         "figure.figsize": (7.2, 4.0), "figure.constrained_layout.use": True, "figure.facecolor": "white",
         "axes.prop_cycle": plt.cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
         "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 11,
@@ -54,6 +65,35 @@ def table(frame, caption="", *, formats=None, index=False):
     if caption:
         html = f"<p><em>{caption}</em></p>" + html
     emit("text", None, {"text/html": html, "text/plain": shown.to_string(index=index)})
+
+
+def download(frame, name, caption, *, rows=8):
+    """Show the first rows of a table that the reader takes along, and a link to all of it as a CSV file.
+
+    ``bizai run`` also writes the file into the run's folder.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Numbers are written with six significant digits.
+    name : str
+        File name, unique in the chapter, such as ``"forecasts.csv"``.
+    caption : str
+    rows : int
+        Rows shown.
+
+    Raises
+    ------
+    ValueError
+        If the name is not a plain one that ends in .csv.
+    """
+    if not re.fullmatch(r"[a-z0-9_]+\.csv", name):
+        raise ValueError(f"name must be of small letters, digits and _ and end in .csv, got {name!r}")
+    text = "\ufeff" + frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")   # the mark: UTF-8, for Excel
+    shown = frame.head(rows).map(lambda value: f"{value:.6g}" if isinstance(value, float) else value)
+    link = f'<a download="{name}" href="data:text/csv;charset=utf-8,{quote(text, safe=",")}">{name}</a>'
+    html = f"<p><em>{caption}</em></p>{_html(shown, index=False)}<p>All {len(frame)} rows: {link}</p>"
+    emit("file", {"name": name, "text": text}, {"text/html": html, "text/plain": f"{name}: {len(frame)} rows"})
 
 
 def _compact(svg):

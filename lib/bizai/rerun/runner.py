@@ -30,7 +30,7 @@ class Run:
     Attributes
     ----------
     folder : Path
-        Holds notebook.ipynb, report.html and results.json.
+        Holds notebook.ipynb, report.html, results.json and the files that the chapter offers (`bizai.chapter.download`).
     results : dict
         The content of results.json: chapter, parameters, records, provenance.
     defaults : tuple of str
@@ -203,7 +203,7 @@ def run(name, parameters=None, data=None, *, out="results", code=False, progress
 
 
 def _run_in(work, chapter, checked, file, hashes, code, progress):
-    """Execute in the private folder `work` and leave the three files of a finished run there."""
+    """Execute in the private folder `work` and leave the files of a finished run there."""
     import nbformat
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
@@ -231,6 +231,8 @@ def _run_in(work, chapter, checked, file, hashes, code, progress):
         _write(work, "notebook.ipynb", nbformat.writes(notebook))
     results = {"chapter": chapter.name, "parameters": checked, "records": _records(chapter, notebook),
                "provenance": _provenance(hashes, started, time.perf_counter() - clock)}
+    for file in payloads(notebook, "file"):
+        _write(work, file["name"], file["text"])
     _write(work, "report.html", report(chapter, notebook, results, code=code))
     _write(work, "results.json", json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return results
