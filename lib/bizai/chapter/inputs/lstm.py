@@ -3,6 +3,7 @@
 from typing import Literal
 
 from .. import data, parameters
+from ..calendar import regular
 from ..parameters import Refused, field
 
 __all__ = ["Parameters", "Row", "Applications"]
@@ -79,7 +80,9 @@ class Row(data.Row):
             raise Refused(f"line {twice.idxmax()}: {name} {frame['date'][twice.idxmax()]:%Y-%m-%d} stands twice; "
                           "add up the rows of a day first")
         series = frame.set_index("date")["demand"].sort_index()
-        grid = _grid(series.index, name)
+        word, grid, _ = regular(series.index, name)
+        if word not in ("daily", "business-daily", "weekly"):
+            raise Refused(f"{name} must be daily or weekly, got a {word} series")
         series = series.reindex(grid)
         missing = series.isna()
         if missing.mean() > _MOST_GAPS:
@@ -94,26 +97,6 @@ class Row(data.Row):
             raise Refused("the first half of the values are all equal: there is nothing to learn")
         table.attrs["unused"] = len(series) - len(table)
         return table
-
-
-def _grid(dates, name):
-    """All dates that should be there: every open weekday of a daily series, every seventh day of a weekly one."""
-    import pandas as pd
-
-    if len(dates) < 2:
-        raise Refused("it has one date; a series is needed")
-    days = (dates - dates[0]).days
-    usual = float(pd.Series(days).diff().median())
-    if usual == 1:
-        every = pd.date_range(dates[0], dates[-1], freq="D")
-        return every[every.day_of_week.isin(dates.day_of_week.unique())]
-    if usual == 7:
-        odd = days % 7 != 0
-        if odd.any():
-            raise Refused(f"{name} {dates[odd][0]:%Y-%m-%d} is no whole number of weeks after the first; "
-                          "give every week by the same weekday")
-        return pd.date_range(dates[0], dates[-1], freq="7D")
-    raise Refused(f"{name} must be daily or weekly; the usual step from date to date is {usual:g} days")
 
 
 def _filled(series, season):
