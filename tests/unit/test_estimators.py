@@ -7,6 +7,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 from bizai.cluster import KMeans
 from bizai.network import MLPClassifier, MLPRegressor
 from bizai.optimize import LinearRegression, LogisticRegression
+from bizai.recommend import FactorizationMachine
 from bizai.recurrent import LSTMRegressor
 from bizai.svm import SVC
 
@@ -17,6 +18,7 @@ LEARNERS = [
     KMeans(),
     MLPClassifier(), MLPClassifier(early_stopping=True, epochs=40), MLPRegressor(),
     LSTMRegressor(),
+    FactorizationMachine(), FactorizationMachine(0),
 ]
 
 # scikit-learn's own KMeans fails these too, as the test below shows
