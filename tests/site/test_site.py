@@ -67,7 +67,8 @@ class Visit:
 
 
 def test_every_chapter_has_a_page():
-    names = ("gradient_descent", "svm_dual", "kmeans", "backpropagation", "lstm", "queueing", "npv_irr")
+    names = ("gradient_descent", "svm_dual", "kmeans", "backpropagation", "lstm", "collaborative_filtering",
+             "matrix_factorisation", "arima", "var", "queueing", "npv_irr")
     assert {"index.html", "book/index.html", "book/notation.html", *(f"notebooks/{name}.html" for name in names)} <= set(PAGES)
 
 
