@@ -1,6 +1,7 @@
 """The layer around the mathematics: parameters, CSV files, recorded numbers, verdicts, agreement, figures."""
 
 import builtins
+import pickle
 import re
 from urllib.parse import unquote
 
@@ -19,6 +20,8 @@ from bizai.chapter.features import described, encoder
 from bizai.chapter.inputs import npv_irr, queueing
 from bizai.chapter.parameters import Parameters, Refused, field
 from bizai.chapter.record import MIME, records
+from bizai.chapter.show import harmless
+from bizai.rerun.chapters import find
 
 QUEUE = {"arrival_rate": 8, "service_rate": 3, "servers": 4, "answer_within": 20, "answer_share": 0.8, "agent_cost": 30,
          "waiting_cost": 60, "burst_factor": 2, "burst_minutes": 30, "customers": 10_000, "data_file": "", "days": "all", "seed": 1}
@@ -52,11 +55,42 @@ def test_valid_parameters_are_converted_and_frozen():
     ({"arival_rate": 3}, "unknown parameter 'arival_rate': did you mean 'arrival_rate'?"),
     ({"zzz": 3}, "unknown parameter 'zzz': there are arrival_rate,"),
     ({"__name__": "x"}, "unknown parameter '__name__'"),
+    ({3: "x"}, "unknown parameter '3': there are"),
+    ({"a\nb": "x"}, r"unknown parameter 'a\nb': there are"),
+    ({"\ud800": "x"}, "the name of a parameter holds half of a character"),
+    ({"servers": True}, "servers must be an integer >= 1 and <= 100,000, got True"),
+    ({"servers": None}, "servers must be an integer >= 1 and <= 100,000, got None"),
+    ({"servers": [4]}, "servers must be an integer >= 1 and <= 100,000, got [4]"),
+    ({"agent_cost": b"3"}, "agent_cost must be a number >= 0 and <= 1,000,000, got b'3'"),
+    ({"seed": 2**63}, "seed must be an integer >= 0, got 9223372036854775808 (beyond 64 bits)"),
+    ({"seed": 10**5000}, "seed must be an integer >= 0, got a number of thousands of digits (beyond 64 bits)"),
+    ({"data_file": b"x"}, "data_file must be a text, got b'x'"),
+    ({"data_file": {"a": 1}}, "data_file must be a text, got {'a': 1}"),
+    ({"data_file": "x" * 10_001}, "... (10,001 characters; at most 10,000)"),
+    ({"data_file": "a\0b"}, r"data_file must be a text, got 'a\x00b' (leave out the NUL character)"),
+    ({"data_file": "\udcff"}, r"data_file must be a text, got '\udcff' (half of a character)"),
 ])
 def test_wrong_parameters_are_refused(change, sentence):
     with pytest.raises(Refused) as caught:
         validate(queueing.Parameters, QUEUE | change)
     assert sentence in str(caught.value)
+
+
+def test_none_is_allowed_where_a_parameter_is_optional():
+    values = find("npv_irr").defaults
+    assert validate(npv_irr.Parameters, values | {"finance_rate": "None"}).finance_rate is None
+    with pytest.raises(Refused, match="finance_rate must be a number >= -0.5 and <= 10 or None, got 'null'"):
+        validate(npv_irr.Parameters, values | {"finance_rate": "null"})
+
+
+def test_longest_texts_and_largest_integers_pass():
+    p = validate(queueing.Parameters, QUEUE | {"seed": 2**63 - 1, "data_file": "\u202e'\n" * 3_333 + "x"})
+    assert p.seed == 2**63 - 1 and len(p.data_file) == 10_000
+
+
+def test_a_refusal_is_one_printable_line():
+    refusal = pickle.loads(pickle.dumps(Refused("a\nb", "\u202e\ud800\x1b[2J中")))
+    assert str(refusal) == r"a\nb; \u202e\ud800\x1b[2J中" and refusal.sentences == (r"a\nb", r"\u202e\ud800\x1b[2J中")
 
 
 def test_missing_parameter_is_named():
@@ -318,6 +352,26 @@ def test_say_fills_in_recorded_numbers(shown):
         say("{never_recorded}")
 
 
+@pytest.mark.parametrize("label, shown_as", [
+    ("<img src=x onerror=alert(1)>", None), ("<script>alert(1)</script>", None), ("</p><svg onload=alert(1)>", None), ("<!-- x", None),
+    ("[x](javascript:alert(1))", None), ("![x](https://e.example/x)", None), ("<javascript:alert(1)>", None), ("www.e.example", None),
+    ("[x]: javascript:alert(1)\n\n[x]", "[x]: javascript:alert(1)\n[x]"), ("HTTPS://e.example", None), ("a < b, 3 <4", None),
+    ("R&D", None), ("[x](#place)", "x"),
+])
+@pytest.mark.parametrize("frame", ["{}", "`{}`", "**{}**"])
+def test_labels_in_say_stay_labels(shown, label, shown_as, frame):
+    from bs4 import BeautifulSoup
+    from nbconvert.filters import markdown2html
+
+    say("Look at " + frame.format("{label}") + ", and at " + frame.format(label) + ".", label=label)
+    page = BeautifulSoup(markdown2html(shown[-1]["text/markdown"]), "html.parser")
+    assert {element.name for element in page.find_all()} <= {"p", "code", "strong", "a"}
+    assert [dict(link.attrs) for link in page.find_all("a")] == ([{"href": "#place"}] * 2 if "#" in label and frame != "`{}`" else [])
+    text = page.get_text().replace("\u2060", "")
+    assert text.count(shown_as or label) == 2
+    assert label in shown[-1]["text/plain"]
+
+
 @pytest.fixture
 def ledger(monkeypatch):
     """A ledger of one row."""
@@ -408,9 +462,9 @@ def test_figure_is_the_same_bytes_twice_and_carries_its_data(shown):
 
 
 def test_table_formats_and_escapes(shown):
-    table(pd.DataFrame({"who": ["<b>"], "x": [1234.5]}), "Caption", formats={"x": ",.1f"})
+    table(pd.DataFrame({"who": ["<b>"], "x": [1234.5]}), "Caption <i>", formats={"x": ",.1f"})
     html = shown[-1]["text/html"]
-    assert "&lt;b&gt;" in html and "1,234.5" in html and "Caption" in html
+    assert "&lt;b&gt;" in html and "1,234.5" in html and "Caption &lt;i&gt;" in html
 
 
 def test_download_links_the_whole_table(shown):
@@ -424,6 +478,30 @@ def test_download_links_the_whole_table(shown):
     for name in ("../list.csv", "list.txt", "a b.csv", "List.csv", ""):
         with pytest.raises(ValueError, match=r"name must be of small letters, digits and _ and end in \.csv"):
             download(frame, name, "")
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "-"]
+PLAIN = ["", "a=1", "-5", "+5", "-5.5e-3", "-inf", "1-2", "'=1", "中"]
+
+
+def test_harmless_marks_formulas_and_leaves_the_rest():
+    frame = pd.DataFrame({"=who": FORMULAS + PLAIN, "kind": pd.Categorical(FORMULAS + PLAIN), "x": range(-9, 9)}, index=range(5, 23))
+    frame["when"], frame["gap"] = pd.Timestamp("2026-01-01"), [None, np.nan, "=1"] * 6
+    before = frame.copy()
+    safe = harmless(frame)
+    assert list(safe) == ["'=who", "kind", "x", "when", "gap"] and safe.index.equals(frame.index)
+    for name in ("'=who", "kind"):
+        assert safe[name].tolist() == ["'" + text.replace("\r", "\n") for text in FORMULAS] + PLAIN
+    assert safe["x"].equals(frame["x"]) and safe["when"].equals(frame["when"])
+    assert safe["gap"].isna().tolist() == [True, True, False] * 6 and safe["gap"].iloc[2] == "'=1"
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_downloaded_file_holds_no_formula(shown):
+    download(pd.DataFrame({"=who": ["=1", "a\r=1"], "x": [-1.5, 2]}), "list.csv", "Who <b> & what")
+    html, payload = shown[-1]["text/html"], shown[-1][MIME.format("file")]
+    assert payload["text"] == "\ufeff'=who,x\n'=1,-1.5\n\"a\n=1\",2\n"
+    assert "Who &lt;b&gt; &amp; what" in html and "<td>=1</td>" in html
 
 
 def _linear(colour):

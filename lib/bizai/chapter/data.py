@@ -12,7 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, Valida
 
 from .parameters import Refused, allowed, shorten, types
 
-__all__ = ["LocalDate", "LocalTime", "Row", "Features", "project_root", "sample", "read_csv"]
+__all__ = ["LocalDate", "LocalTime", "Row", "Features", "project_root", "sample", "called", "file_text", "read_cells",
+           "read_csv"]
 
 # what a rejected number or time looks like, and what to do about it
 _NUMBER_HINTS = [
@@ -117,54 +118,86 @@ def sample(name):
     return project_root() / "data" / "samples" / name
 
 
-def _text(path):
-    """The file's text, refused with a sentence where it has none."""
+def called(path, what="data file"):
+    """A file as a sentence names it."""
+    text = str(path)
+    return f"{what} {text if text.isprintable() and len(text) <= 300 else shorten(text)}"
+
+
+def file_text(path, what="data file"):
+    """The text of a file in UTF-8, refused with a sentence where it has none.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What sentences call it.
+
+    Raises
+    ------
+    Refused
+        If it is no file, cannot be read, is empty or not a text.
+    """
+    name = called(path, what)
     try:
         if not path.exists():
-            raise Refused(f"data file {path} does not exist")
+            raise Refused(f"{name} does not exist")
         if not path.is_file():
-            raise Refused(f"data file {path} is not a file")
-        return _decoded(path)
+            raise Refused(f"{name} is not a file")
+        content = path.read_bytes()
     except OSError as error:
-        raise Refused(f"data file {shorten(str(path))} cannot be read: {error.strerror}") from None
-
-
-def _decoded(path):
-    """The text of a file that exists."""
+        raise Refused(f"{name} cannot be read: {error.strerror}") from None
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if not text.strip():
-        raise Refused(f"data file {path} is empty")
+        raise Refused(f"{name} is empty")
     if "\0" in text:
-        raise Refused(f"data file {path} is not a text file in UTF-8; save the table as CSV UTF-8")
+        kind = "; save the table as CSV UTF-8" if path.suffix.lower() not in (".yml", ".yaml") else ""
+        raise Refused(f"{name} is not a text file in UTF-8{kind}")
     return text
 
 
-def _frame(path, text):
-    """Every cell of the CSV as text, the rows numbered by line of the file."""
+def read_cells(path, what="data file"):
+    """Every cell of a CSV file as text, the rows numbered by line of the file.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What sentences call it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Lines without any value are left out.
+
+    Raises
+    ------
+    Refused
+        If it is no table: see `file_text`, and a sentence that names the line.
+    """
     import pandas as pd
 
-    rows, lines = [], []
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    rows, lines, name = [], [], called(path, what)
+    reader = csv.reader(io.StringIO(file_text(path, what), newline=""), strict=True, skipinitialspace=True)
     try:
-        header = [name.strip() for name in next(reader)]
+        header = [column.strip() for column in next(reader)]
         if len(header) == 1 and (mark := next((mark for mark in ";\t|" if mark in header[0]), None)):
-            raise Refused(f"data file {path} seems to be separated by {mark!r}; write it with commas and decimal points")
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
+            raise Refused(f"{name} seems to be separated by {mark!r}; write it with commas and decimal points")
+        for row in reader:
+            if not any(cell.strip() for cell in row):
                 continue
-            if len(cells) != len(header):
-                hint = " (a decimal comma? write decimals with a point)" if len(cells) > len(header) else ""
-                raise Refused(f"data file {path}: line {reader.line_num} has {len(cells)} fields, the header has "
-                              f"{len(header)}{hint}")
-            rows.append([cell.strip() for cell in cells])
+            if len(row) != len(header):
+                hint = " (a decimal comma? write decimals with a point)" if len(row) > len(header) else ""
+                raise Refused(f"{name}: line {reader.line_num} has {len(row)} fields, the header has {len(header)}{hint}")
+            rows.append([cell.strip() for cell in row])
             lines.append(reader.line_num)
     except csv.Error as error:
-        raise Refused(f"data file {path} is not a CSV table: line {reader.line_num}: {error}") from None
+        raise Refused(f"{name} is not a CSV table: line {reader.line_num}: {error}") from None
     if not rows:
-        raise Refused(f"data file {path} has a header but no rows")
+        raise Refused(f"{name} has a header but no rows")
     return pd.DataFrame(rows, columns=header, index=lines, dtype=object)
 
 
@@ -177,15 +210,15 @@ def _positions(path, header, columns):
     missing = [name for name, required in columns.values() if required and name.lower() not in names]
     if missing:
         kind = "column" if len(missing) == 1 else "columns"
-        raise Refused(f"data file {path} lacks the {kind} {', '.join(missing)}; its first line has "
+        raise Refused(f"{called(path)} lacks the {kind} {', '.join(missing)}; its first line has "
                       f"{shorten(', '.join(header), 120)}")
     found = {field: names.index(name.lower()) for field, (name, _) in columns.items() if name.lower() in names}
     twice = [name for name, _ in columns.values() if names.count(name.lower()) > 1]
     if twice:
-        raise Refused(f"data file {path} has the column {twice[0]} more than once")
+        raise Refused(f"{called(path)} has the column {twice[0]} more than once")
     if shared := [p for p in found.values() if list(found.values()).count(p) > 1]:
         fields = [field for field, p in found.items() if p == shared[0]]
-        raise Refused(f"data file {path}: the column {header[shared[0]]} cannot be {' and '.join(fields)} at once")
+        raise Refused(f"{called(path)}: the column {header[shared[0]]} cannot be {' and '.join(fields)} at once")
     return found
 
 
@@ -220,7 +253,7 @@ def _column(row_model, name, cells):
     value = values[position]
     hint = _hint(value or "", _TIME_HINTS if {date, datetime} & set(types(info.annotation)) else _NUMBER_HINTS)
     more = f" (and {len(faults) - 1} more in this column)" if len(faults) > 1 else ""
-    return None, (f"line {cells.index[position]}: {cells.name} must be {allowed(info)}, "
+    return None, (f"line {cells.index[position]}: {cells.name} must be {allowed(info, column=True)}, "
                   f"got {shorten(value) if value else 'an empty cell'}{hint}{more}")
 
 
@@ -254,7 +287,7 @@ def _features(path, frame, positions, row_model, parameters):
     wanted = _positions(path, list(frame.columns), {name: (name, True) for name in listed}).values()
     used = set(positions.values())
     if clash := [p for p in wanted if p in used]:
-        raise Refused(f"data file {path}: the column {frame.columns[clash[0]]} is no feature, it is read as something else")
+        raise Refused(f"{called(path)}: the column {frame.columns[clash[0]]} is no feature, it is read as something else")
     columns, left_out, told = {}, {}, []
     for p in sorted(wanted) or [p for p in range(frame.shape[1]) if p not in used]:
         name = frame.columns[p] or f"column {p + 1}"
@@ -307,7 +340,7 @@ def read_csv(path, row_model, parameters=None):
     import pandas as pd
 
     path = Path(path) if str(path) else sample(row_model.sample())
-    frame = _frame(path, _text(path))
+    frame = read_cells(path)
     fields = row_model.model_fields
     positions = _positions(path, list(frame.columns), {
         field: (name, fields[field].is_required()) for field, name in row_model.columns(parameters).items() if name})
@@ -320,10 +353,10 @@ def read_csv(path, row_model, parameters=None):
         told += faults + [f"the feature {name} needs another name" for name in features.keys() & columns.keys()]
         columns |= features
     if told:
-        raise Refused(f"data file {path}: " + "; ".join(told))
+        raise Refused(f"{called(path)}: " + "; ".join(told))
     read = pd.DataFrame(columns, index=frame.index)
     read.attrs["left_out"] = left_out
     try:
         return row_model.check(read, parameters)
     except Refused as error:
-        raise Refused(f"data file {path}: {error}") from None
+        raise Refused(f"{called(path)}: {error}") from None

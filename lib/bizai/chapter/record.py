@@ -5,12 +5,18 @@ One mechanism serves regression tests, numbers inside prose, results of reruns a
 
 import math
 import numbers
+import re
 
 __all__ = ["MIME", "records", "record", "say", "emit"]
 
 MIME = "application/vnd.bizai.{}+json"
 
 _records = {}
+
+# Between these signs Markdown would begin HTML, an address of a link (unless within the page), a definition, a bare
+# address. An invisible sign (U+2060, word joiner) keeps them apart, in code and formulas too, where entities would show.
+_BEGINS = re.compile(r"(?<=<)(?=[A-Za-z/!?])|(?<=\])(?=\((?!#)|:)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+_APART = "\u2060"
 
 
 def emit(kind, payload, data=None, metadata=None):
@@ -67,6 +73,9 @@ def records():
 def say(template, **more):
     """Show a Markdown text whose numbers are the recorded ones.
 
+    Labels from a reader's file may stand in it: HTML, links out of the page and link definitions are shown as they are
+    written. Links within the page (``[text](#place)``) work.
+
     Parameters
     ----------
     template : str
@@ -74,4 +83,4 @@ def say(template, **more):
     more : values that are derived from recorded ones
     """
     text = template.format(**_records, **more)
-    emit("text", None, {"text/markdown": text, "text/plain": text})
+    emit("text", None, {"text/markdown": _BEGINS.sub(_APART, text), "text/plain": text})

@@ -2,11 +2,12 @@
 
 import io
 import re
+from html import escape
 from urllib.parse import quote
 
 from .record import emit
 
-__all__ = ["PALETTE", "style", "table", "download", "figure", "source"]
+__all__ = ["PALETTE", "style", "table", "harmless", "download", "figure", "source"]
 
 # Okabe and Ito's palette, apart under every common colour blindness; black last
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
@@ -63,8 +64,46 @@ def table(frame, caption="", *, formats=None, index=False):
     words = any(re.search("[A-Za-z]{2}", str(cell)) for name in shown.columns[not index:] for cell in shown[name])
     html = _html(shown, index, classes="words" if words else None)      # words are aligned left, numbers right
     if caption:
-        html = f"<p><em>{caption}</em></p>" + html
+        html = f"<p><em>{escape(caption, quote=False)}</em></p>" + html
     emit("text", None, {"text/html": html, "text/plain": shown.to_string(index=index)})
+
+
+# what a spreadsheet takes for a formula (full-width signs, too), unless it is a plain number
+_FORMULA = re.compile(r"[=+\-@\t\n＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
+
+
+def _harmless_text(value):
+    """A text that a spreadsheet shows as it stands; anything else unchanged."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")       # a bare CR would begin a row of its own
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def harmless(frame):
+    """A copy of a table that is safe to open in a spreadsheet.
+
+    Labels come from files of others. A spreadsheet computes a cell of a CSV file that begins with ``=``, ``+``, ``-`` or
+    ``@``, quoted or not, and a formula may start programs or send cells away. An apostrophe in front makes it a text again.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+
+    Returns
+    -------
+    pandas.DataFrame
+        Texts and column names that a spreadsheet would compute begin with an apostrophe; numbers, and texts that are plain
+        numbers such as "-5", are as they were.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    safe = frame.copy()
+    for position, kind in enumerate(frame.dtypes):
+        if not is_numeric_dtype(kind):
+            safe.isetitem(position, frame.iloc[:, position].astype(object).map(_harmless_text))
+    return safe.set_axis([_harmless_text(name) for name in frame.columns], axis="columns")
 
 
 def download(frame, name, caption, *, rows=8):
@@ -89,10 +128,11 @@ def download(frame, name, caption, *, rows=8):
     """
     if not re.fullmatch(r"[a-z0-9_]+\.csv", name):
         raise ValueError(f"name must be of small letters, digits and _ and end in .csv, got {name!r}")
-    text = "\ufeff" + frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")   # the mark: UTF-8, for Excel
+    rows_of_file = harmless(frame).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    text = "\ufeff" + rows_of_file       # the mark: UTF-8, for Excel
     shown = frame.head(rows).map(lambda value: f"{value:.6g}" if isinstance(value, float) else value)
     link = f'<a download="{name}" href="data:text/csv;charset=utf-8,{quote(text, safe=",")}">{name}</a>'
-    html = f"<p><em>{caption}</em></p>{_html(shown, index=False)}<p>All {len(frame)} rows: {link}</p>"
+    html = f"<p><em>{escape(caption, quote=False)}</em></p>{_html(shown, index=False)}<p>All {len(frame)} rows: {link}</p>"
     emit("file", {"name": name, "text": text}, {"text/html": html, "text/plain": f"{name}: {len(frame)} rows"})
 
 
