@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bizai.rerun.files import scratch
+
 from .conftest import sleeping_kernels
 
 
@@ -42,7 +44,8 @@ def test_finished_run(book, tmp_path):
 
 def test_report_stands_alone(book, tmp_path):
     plain = Path(book.bizai("run", "first", "--out", tmp_path).stdout.splitlines()[-1]) / "report.html"
-    code = Path(book.bizai("run", "first", "--code", "--out", tmp_path).stdout.splitlines()[-1]) / "report.html"
+    code = Path(book.bizai("run", "first", "--code", "--out", tmp_path).stdout.splitlines()[-1]) / "report-with-code.html"
+    assert plain.parent == code.parent
     text = plain.read_text()
     assert "Half of it is 3.50." in text and "record(" not in text
     assert "record(" in re.sub("<[^>]+>", "", code.read_text())
@@ -57,14 +60,24 @@ def test_same_run_is_not_repeated(book, tmp_path):
     assert before == {p: p.stat().st_mtime_ns for p in Path(first[-1]).iterdir()}
 
 
-def test_half_a_result_is_not_taken_for_a_whole_one(book, tmp_path):
+@pytest.mark.parametrize("damage", ["", "{"])
+def test_half_a_result_is_not_taken_for_a_whole_one(book, tmp_path, damage):
     folder = Path(book.bizai("run", "first", "--out", tmp_path).stdout.splitlines()[-1])
+    (folder / "results.json").write_text(damage)
+    done = book.bizai("run", "first", "--out", tmp_path)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == str(folder)
+    assert files(folder) == ["amounts.csv", "notebook.ipynb", "report.html", "results.json"]
+    aside, = folder.parent.glob(f"{folder.name}-incomplete-*")
+    assert files(aside) == ["amounts.csv", "notebook.ipynb", "report.html", "results.json"]
+
+
+def test_a_missing_report_is_rendered_from_the_notebook(book, tmp_path):
+    folder = Path(book.bizai("run", "first", "--out", tmp_path).stdout.splitlines()[-1])
+    before = (folder / "report.html").read_text()
     (folder / "report.html").unlink()
     done = book.bizai("run", "first", "--out", tmp_path)
-    assert done.returncode == 1 and "is in the way" in done.stderr
-    assert files(folder) == ["amounts.csv", "notebook.ipynb", "results.json"]
-    kept, = [p for p in folder.parent.iterdir() if p.name.startswith(".")]
-    assert files(kept) == ["amounts.csv", "notebook.ipynb", "report.html", "results.json"]
+    assert done.stdout.startswith("this run was there already; nothing was executed")
+    assert (folder / "report.html").read_text() == before
 
 
 def test_key_follows_content_not_place(book, tmp_path):
@@ -116,13 +129,13 @@ def test_failed_chapter_is_kept_with_its_cause(book, tmp_path, mode, cause):
     done = book.bizai("run", "first", "-p", f"mode={mode}", "--out", tmp_path)
     assert done.returncode == 1 and cause in done.stderr, done.stderr
     kept, = (tmp_path / "first" / "failed").iterdir()
-    assert files(kept) == ["cause.txt", "notebook.ipynb"] and cause in (kept / "cause.txt").read_text()
-    assert files(tmp_path / "first") == [f"failed/{kept.name}/cause.txt", f"failed/{kept.name}/notebook.ipynb"]
+    assert files(tmp_path / "first") == [f"failed/{kept.name}/{name}" for name in ("cause.txt", "failure.json", "notebook.ipynb")]
+    assert cause in (kept / "cause.txt").read_text() and cause in json.loads((kept / "failure.json").read_text())["cause"]
 
 
 def test_killed_kernel(book, tmp_path):
     process = book.start("run", "first", "-p", "mode=sleep", "--out", tmp_path)
-    kernel, = sleeping_kernels(process, tmp_path)
+    kernel, = sleeping_kernels(process, book.temporary)
     kernel.send_signal(signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1 and "the kernel died in cell cell-3: signal 9 (SIGKILL)" in errors, errors
@@ -133,13 +146,29 @@ def test_killed_kernel(book, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_leaves_nothing(book, tmp_path, number):
     process = book.start("run", "first", "-p", "mode=sleep", "--out", tmp_path)
-    kernel, = sleeping_kernels(process, tmp_path)
+    kernel, = sleeping_kernels(process, book.temporary)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode not in (0, None)
     assert files(tmp_path) == []
     psutil.wait_procs([kernel], timeout=20)
     assert not kernel.is_running()
+
+
+def test_only_what_a_dead_process_left_is_removed(book, tmp_path):
+    code = f"from bizai.rerun.files import scratch; s = scratch({str(tmp_path)!r}); print(s.__enter__())"
+    left = Path(book.python(f"{code}\nimport os, sys; sys.stdout.flush(); os._exit(0)").strip())
+    assert left.is_dir()
+    with scratch(tmp_path) as mine:
+        assert not left.exists()
+        with scratch(tmp_path) as other:
+            assert mine.is_dir() and other.is_dir()
+        alone = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code],
+                               env=book.environment, capture_output=True, text=True)
+        if "unshare" in alone.stderr:
+            pytest.skip(f"no container can be made here: {alone.stderr.strip()}")
+        assert alone.returncode == 0 and mine.is_dir()      # in another container this process's id means nothing
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plain_papermill(book, tmp_path):

@@ -95,7 +95,7 @@ def test_import_takes_under_150_ms():
 
 def test_refusing_loads_no_kernel_and_no_plots():
     assert not {"matplotlib", "nbclient", "papermill", "tensorflow", "sklearn", "statsmodels"} & loaded(
-        "from bizai.rerun import runner; runner._check(runner.find('queueing'), {}, None)")
+        "from bizai.rerun.chapters import find; from bizai.rerun.jobs import Checks; Checks(find('queueing')).job()")
 
 
 def imports(path):

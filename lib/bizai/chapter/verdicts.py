@@ -24,13 +24,19 @@ class ClaimError(AssertionError):
     """The ledger and the chapter's computation disagree."""
 
 
-@lru_cache
 def ledger():
     """All rows of data/claims, id to row, in the ledger's order."""
+    files = sorted((project_root() / "data" / "claims").glob("*.yml"))
+    return _rows(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files))
+
+
+@lru_cache(maxsize=1)
+def _rows(files):
+    """The rows of the files, read again only where one has changed."""
     import yaml
 
     rows = {}
-    for path in sorted((project_root() / "data" / "claims").glob("*.yml")):
+    for path, *_ in files:
         for row in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
             if row["id"] in rows:
                 raise ClaimError(f"{row['id']} stands twice in the ledger")

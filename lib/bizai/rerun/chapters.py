@@ -4,8 +4,9 @@ import ast
 import hashlib
 import importlib
 import json
+import sys
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from bizai.chapter import verdicts
@@ -13,7 +14,7 @@ from bizai.chapter.data import project_root
 from bizai.chapter.parameters import Refused
 from bizai.chapter.record import MIME
 
-__all__ = ["Chapter", "chapters", "find", "payloads", "digest"]
+__all__ = ["Chapter", "chapters", "find", "payloads", "digest", "notebook_format"]
 
 _CHANGED_BY_RUNNING = ("source", "outputs", "execution_count")   # the source is hashed as one text
 
@@ -25,6 +26,23 @@ def digest(*parts):
         raw = part if isinstance(part, bytes) else str(part).encode()
         total.update(len(raw).to_bytes(8, "big") + raw)
     return total.hexdigest()
+
+
+def notebook_format():
+    """The module nbformat, imported without what costs more than a second: jsonschema's grammar of internet addresses.
+
+    Every run, and nothing that checks addresses, waits for it. Afterwards the grammar can be imported as ever.
+    """
+    grammar = "rfc3987_syntax"
+    if "nbformat" not in sys.modules and grammar not in sys.modules:
+        sys.modules[grammar] = None             # jsonschema does without where the import fails
+        try:
+            import nbformat
+        finally:
+            del sys.modules[grammar]
+    import nbformat
+
+    return nbformat
 
 
 def payloads(notebook, kind):
@@ -39,6 +57,7 @@ def _text(source):
     return source if isinstance(source, str) else "".join(source)
 
 
+@lru_cache(maxsize=1000)         # a sweep asks for the same few files before and after each run
 def _imports(code):
     """Names of the bizai modules that a piece of Python imports."""
     found = set()
@@ -51,11 +70,20 @@ def _imports(code):
     return {name for name in found if name.split(".")[0] == "bizai"}
 
 
+@lru_cache(maxsize=1000)
+def _plain(cell):
+    """A code cell as plain Python: IPython's magics become calls."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager().transform_cell(cell)
+
+
 def _module_file(name):
     path = project_root() / "lib" / Path(*name.split("."))
     return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 
 
+@lru_cache(maxsize=1000)
 def _relative(path, code):
     """Absolute names of what a module of the library imports relatively."""
     package = path.relative_to(project_root() / "lib").parent.parts
@@ -70,7 +98,7 @@ def _relative(path, code):
 
 def _library(code):
     """Files of the library that a piece of Python imports, directly or through one another."""
-    files, waiting = set(), _imports(code)
+    files, waiting = set(), set(_imports(code))
     while waiting:
         name = waiting.pop()
         path = _module_file(name)
@@ -123,11 +151,8 @@ class Chapter:
 
     @property
     def code(self):
-        """All code cells as one text of plain Python (IPython's magics become calls)."""
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        plain = TransformerManager().transform_cell
-        return "\n".join(plain(_text(c["source"])) for c in self.notebook["cells"] if c["cell_type"] == "code")
+        """All code cells as one text of plain Python."""
+        return "\n".join(_plain(_text(c["source"])) for c in self.notebook["cells"] if c["cell_type"] == "code")
 
     def hashes(self, data=None):
         """What a result of this chapter depends on, each as a hash.

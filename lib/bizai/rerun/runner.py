@@ -3,24 +3,19 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from bizai.chapter.data import project_root, read_csv
-from bizai.chapter.parameters import Refused, validate
+from bizai.chapter.parameters import Refused
 
-from .chapters import digest, find, payloads
-from .execute import ChapterFailed, execute
+from .chapters import find, notebook_format
+from .execute import ChapterFailed
+from .files import replace, scratch, write
+from .jobs import Checks
+from .work import work
 
-__all__ = ["Run", "run"]
-
-_PACKAGES = ("bizai", "numpy", "scipy", "pandas", "matplotlib", "scikit-learn", "statsmodels", "tensorflow",
-             "tensorflow-cpu", "papermill", "nbclient")
+__all__ = ["Run", "run", "home", "finished", "keep", "add_report"]
 
 
 @dataclass(frozen=True)
@@ -49,98 +44,86 @@ class Run:
         """Label to (value, unit) of the results that matter most."""
         return {r["headline"]: (r["value"], r["unit"]) for r in self.results["records"].values() if r["headline"]}
 
+    @property
+    def frame(self):
+        """The recorded numbers as a pandas.DataFrame: value, unit and headline by name."""
+        import pandas as pd
 
-def _check(chapter, parameters, data):
-    """The chapter's parameters and the data file, validated before anything is started."""
-    values = dict(parameters or {})
-    if data is not None:
-        if "data_file" in values:
-            raise Refused("give the data file once: either --data or the parameter data_file")
-        if not str(data):
-            raise Refused("the name of the data file is empty; leave --data out for the bundled sample")
-        values["data_file"] = str(data)
-    valid = validate(chapter.inputs.Parameters, chapter.defaults | values)
-    file = Path(valid.data_file) if valid.data_file else None
-    read_csv(file or "", chapter.inputs.Row.select(valid), valid)
-    checked = valid.model_dump()
-    checked["data_file"] = file.name if file else ""
-    return checked, file
+        return pd.DataFrame.from_dict(self.results["records"], orient="index").rename_axis("name")
 
 
-def _git(*words):
-    done = subprocess.run(["git", "-C", str(project_root()), *words], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else None
+def home(out, name):
+    """The folder of a chapter's runs, made if need be.
 
-
-def _provenance(hashes, started, seconds):
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = {"python": sys.version.split()[0]}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            pass
-    status = _git("status", "--porcelain", "--untracked-files=no")
-    return {"git_commit": _git("rev-parse", "HEAD"), "git_dirty": None if status is None else bool(status),
-            "hashes": hashes, "versions": versions, "started": started.isoformat(timespec="seconds"),
-            "duration_seconds": round(seconds, 3)}
-
-
-def _records(chapter, notebook):
-    """The run's recorded numbers; all that the chapter declares have to be there."""
-    found = payloads(notebook, "record")
-    records = {r["name"]: {key: r[key] for key in ("value", "unit", "headline")} for r in found}
-    if len(records) < len(found):
-        twice = [r["name"] for i, r in enumerate(found) if r["name"] in [s["name"] for s in found[:i]]]
-        raise ChapterFailed(f"the chapter recorded {', '.join(twice)} more than once")
-    declared = [r["name"] for r in payloads(chapter.notebook, "record")]
-    missing = [name for name in declared if name not in records]
-    if missing:
-        raise ChapterFailed(f"the chapter ran but did not record {', '.join(missing)}")
-    return records
-
-
-def _write(folder, name, text):
-    """Write a file and have it on the disk before anything refers to it."""
-    with open(folder / name, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _home(out, name):
-    """The folder of a chapter's runs."""
+    Raises
+    ------
+    Refused
+        If nothing can be written there.
+    """
     if not str(out):
         raise Refused("the name of the results' folder is empty")
-    return Path(out).absolute() / name
-
-
-def _is_finished(folder):
-    """Whether all three files of a finished run are there."""
-    return all((folder / name).is_file() for name in ("notebook.ipynb", "report.html", "results.json"))
-
-
-def _private_folder(home, key):
-    """A new hidden folder below `home`, where nothing is taken for a finished run."""
+    folder = Path(out).absolute() / name
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=home))
+        folder.mkdir(parents=True, exist_ok=True)
+        with scratch(folder, "."):
+            pass
     except OSError as error:
-        raise Refused(f"results cannot be written to {home}: {error.strerror}") from None
-    os.chmod(work, 0o755)
-    return work
+        raise Refused(f"results cannot be written to {folder}: {error.strerror}") from None
+    return folder
 
 
-def _keep_failure(work, target, error):
-    """Move a failed run to its place, with its cause, in the place of an earlier failure."""
-    _write(work, "cause.txt", f"{error}\n")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
+def finished(folder):
+    """The content of results.json of a finished run; None where the folder holds none, or a damaged one."""
     try:
-        os.rename(work, target)
-    except OSError:             # the same run failed elsewhere in the meantime and is kept there
-        shutil.rmtree(work, ignore_errors=True)
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        whole = (isinstance(results["parameters"], dict) and isinstance(results["provenance"]["hashes"], dict)
+                 and isinstance(results["provenance"]["duration_seconds"], (int, float)) and isinstance(results["chapter"], str)
+                 and all({"value", "unit", "headline"} <= {*record} for record in results["records"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return results if whole and (folder / "notebook.ipynb").is_file() else None
+
+
+def keep(place, job, outcome):
+    """Write what a job came to into its folder below `place`, whole or not at all; returns that folder.
+
+    What is in the way without being a finished run is renamed.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, as on a full disk.
+    """
+    target = place / "failed" / job.key if outcome.cause else place / job.key
+    with scratch(place, ".") as folder:
+        folder.chmod(0o755)
+        for name, text in outcome.files.items():
+            write(folder / name, text)
+        if outcome.cause:                           # in the place of an earlier failure
+            target.parent.mkdir(exist_ok=True)
+            shutil.rmtree(target, ignore_errors=True)
+        try:
+            os.rename(folder, target)
+        except OSError:
+            if outcome.cause or finished(target):        # the same run came to its end elsewhere in the meantime
+                return target
+            os.rename(target, f"{target}-incomplete-{time.time_ns()}")
+            os.rename(folder, target)
+    if not outcome.cause:
+        shutil.rmtree(place / "failed" / job.key, ignore_errors=True)       # it failed before
+    return target
+
+
+def add_report(folder, name="report.html"):
+    """Render the report of a finished run from its notebook, unless it is there."""
+    if (folder / name).is_file():
+        return
+    from .report import report
+
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    notebook = notebook_format().read(folder / "notebook.ipynb", as_version=4)
+    text = report(find(results["chapter"]), notebook, results, code=name == "report-with-code.html")
+    replace(folder / name, text, folder.parent)
 
 
 def run(name, parameters=None, data=None, *, out="results", code=False, progress=None):
@@ -157,7 +140,7 @@ def run(name, parameters=None, data=None, *, out="results", code=False, progress
     out : path
         The run ends in ``out/name/KEY/``, KEY being a hash of the notebook, its parameters, data, library and lock.
     code : bool
-        Whether the report shows the code too. It is part of the key.
+        Whether the report shows the code too; it is then called report-with-code.html.
     progress : callable, optional
         Called as ``progress(done, total)`` after each code cell.
 
@@ -173,66 +156,29 @@ def run(name, parameters=None, data=None, *, out="results", code=False, progress
         The chapter failed; what it left is under ``out/name/failed/KEY/`` with its cause.
     """
     chapter = find(name)
-    checked, file = _check(chapter, parameters, data)
-    hashes = chapter.hashes(file)
-    report = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("report*"))]
-    key = digest(*hashes.values(), json.dumps(checked, sort_keys=True), str(code), *report)[:16]
-    home = _home(out, name)
-    defaults = tuple(name for name, value in chapter.defaults.items() if checked[name] == value)
-    if _is_finished(home / key):
-        results = json.loads((home / key / "results.json").read_text(encoding="utf-8"))
-        return Run(home / key, results, defaults, fresh=False)
+    job = Checks(chapter).job(parameters, data)
+    place = home(out, name)
+    report = "report-with-code.html" if code else "report.html"
+    folder, results = place / job.key, finished(place / job.key)
+    fresh = results is None
+    if fresh:
+        total, done = sum(cell["cell_type"] == "code" for cell in chapter.notebook["cells"]) + 1, 0
 
-    work = _private_folder(home, key)
-    try:
-        results = _run_in(work, chapter, checked, file, hashes, code, progress)
-    except Exception as error:
-        cause = error if isinstance(error, ChapterFailed) else ChapterFailed(f"{type(error).__name__}: {error}")
-        _keep_failure(work, home / "failed" / key, cause)
-        raise ChapterFailed(f"{cause}\nkept in {home / 'failed' / key}") from error
-    except BaseException:       # interrupted
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-    try:
-        os.rename(work, home / key)
-    except OSError as error:
-        if not _is_finished(home / key):
-            raise ChapterFailed(f"{home / key} is in the way ({error.strerror}); the finished run is in {work}") from None
-        shutil.rmtree(work, ignore_errors=True)     # the same run finished elsewhere in the meantime
-    return Run(home / key, results, defaults, fresh=True)
+        def tick():
+            nonlocal done
+            done += 1
+            if progress:
+                progress(done, total)
 
-
-def _run_in(work, chapter, checked, file, hashes, code, progress):
-    """Execute in the private folder `work` and leave the files of a finished run there."""
-    import nbformat
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-
-    from .report import report
-
-    notebook = parameterize_notebook(load_notebook_node(str(chapter.path)), checked)
-    total, done = sum(c.cell_type == "code" for c in notebook.cells), 0
-
-    def tick():
-        nonlocal done
-        done += 1
-        if progress:
-            progress(done, total)
-
-    copy = shutil.copyfile(file, work / file.name) if file else None
-    started, clock = datetime.now(UTC), time.perf_counter()
-    try:
-        execute(notebook, cwd=work, progress=tick)
-        if find(chapter.name).hashes(copy) != hashes:
-            raise ChapterFailed("the chapter, its library or its data changed while it ran; run it again")
-    finally:
-        if copy:
-            copy.unlink()
-        _write(work, "notebook.ipynb", nbformat.writes(notebook))
-    results = {"chapter": chapter.name, "parameters": checked, "records": _records(chapter, notebook),
-               "provenance": _provenance(hashes, started, time.perf_counter() - clock)}
-    for file in payloads(notebook, "file"):
-        _write(work, file["name"], file["text"])
-    _write(work, "report.html", report(chapter, notebook, results, code=code))
-    _write(work, "results.json", json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    return results
+        outcome = work(job, job.file.read_bytes() if job.file else None, report=report, progress=tick)
+        try:
+            folder = keep(place, job, outcome)
+        except OSError as error:
+            raise ChapterFailed(f"the run cannot be written to {place}: {error.strerror}") from None
+        if outcome.cause:
+            raise ChapterFailed(f"{outcome.cause}\nkept in {folder}")
+        results = outcome.results
+    else:
+        add_report(folder, report)
+    defaults = tuple(name for name, value in chapter.defaults.items() if job.parameters[name] == value)
+    return Run(folder, results, defaults, fresh)

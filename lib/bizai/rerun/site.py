@@ -16,7 +16,7 @@ from bizai.chapter.verdicts import VERDICTS
 from bizai.chapter.data import project_root
 from bizai.chapter.record import MIME
 
-from .chapters import Chapter, chapters, digest, payloads
+from .chapters import Chapter, chapters, digest, notebook_format, payloads
 from .execute import ChapterFailed, execute, normalise
 
 __all__ = ["build", "refresh"]
@@ -48,9 +48,7 @@ def _write(path, text):
 
 def _execute(chapter, key):
     """Execute a chapter and keep the result, unless what it depends on changed meanwhile."""
-    import nbformat
-
-    notebook, clock = nbformat.read(chapter.path, as_version=4), time.perf_counter()
+    notebook, clock = notebook_format().read(chapter.path, as_version=4), time.perf_counter()
     try:
         execute(notebook, cwd=chapter.path.parent)
     except ChapterFailed as error:
@@ -105,8 +103,7 @@ def execute_stale():
 
 def refresh():
     """Execute what is stale and write the outputs of every chapter into notebooks/; yields a line per changed file."""
-    import nbformat
-
+    nbformat = notebook_format()
     execute_stale()
     for chapter in chapters().values():
         done = _executed(chapter)
