@@ -9,7 +9,9 @@ from pydantic import BeforeValidator, model_validator
 from .. import calendar, data, parameters
 from ..parameters import Refused, field
 
-__all__ = ["Parameters", "Row", "Period", "Value"]
+__all__ = ["Parameters", "Row", "BEST", "Period", "Value"]
+
+BEST = ("expected_cost", "lowest")     # scenarios of a sweep are ranked by what the order is expected to cost
 
 _FEWEST, _MOST = 10, 600        # values of a series; of a longer one the last are used
 _MOST_SERIES = 40               # forecast in one run, the largest

@@ -5,7 +5,9 @@ from typing import Literal
 from .. import data, parameters
 from ..parameters import Refused, field
 
-__all__ = ["Parameters", "Row"]
+__all__ = ["Parameters", "Row", "BEST"]
+
+BEST = ("yearly_worth", "highest")     # scenarios of a sweep are ranked by what the network is worth in a year
 
 _FEWEST_ROWS, _FEWEST_EACH = 30, 6      # below these neither a network nor its test on other rows says anything
 _MOST_CLASSES = 10

@@ -9,7 +9,9 @@ from pydantic import BeforeValidator, model_validator
 from .. import data, parameters
 from ..parameters import Refused, field
 
-__all__ = ["Parameters", "Row", "item_features"]
+__all__ = ["Parameters", "Row", "BEST", "item_features"]
+
+BEST = ("deployed_hit_rate", "highest")     # scenarios of a sweep are ranked by how many users like something in their list
 
 _FEWEST_RATINGS, _FEWEST_USERS, _FEWEST_ITEMS = 30, 5, 5    # below these nothing can be held out and judged
 _MOST_ROWS = 2_000_000

@@ -3,7 +3,9 @@
 from .. import outcome, parameters
 from ..parameters import field
 
-__all__ = ["Parameters", "Row"]
+__all__ = ["Parameters", "Row", "BEST"]
+
+BEST = ("profit_per_1000", "highest")     # scenarios of a sweep are ranked by what the offer brings
 
 _MOST_MONEY = 1e9
 

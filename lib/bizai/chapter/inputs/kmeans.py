@@ -8,7 +8,9 @@ from pydantic import model_validator
 from .. import data, parameters
 from ..parameters import Refused, field
 
-__all__ = ["Parameters", "Row"]
+__all__ = ["Parameters", "Row", "BEST"]
+
+BEST = ("campaign_gain", "highest")     # scenarios of a sweep are ranked by what the campaign brings
 
 _FEWEST_CUSTOMERS = 30  # below this a marketer knows them by name, and no criterion tells one number of segments from another
 _MOST_ROWS = 500_000

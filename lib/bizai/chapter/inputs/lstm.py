@@ -6,7 +6,9 @@ from .. import data, parameters
 from ..calendar import regular
 from ..parameters import Refused, field
 
-__all__ = ["Parameters", "Row", "Applications"]
+__all__ = ["Parameters", "Row", "BEST", "Applications"]
+
+BEST = ("cost_lstm", "lowest")     # scenarios of a sweep are ranked by what ordering by the LSTM costs in a period
 
 _FEWEST_VALUES, _MOST_VALUES = 30, 1500       # a longer series is cut to its end
 _FEWEST_TEXTS, _FEWEST_OF_A_KIND = 40, 10

@@ -6,7 +6,9 @@ from .. import parameters
 from ..parameters import Refused, field
 from . import collaborative_filtering
 
-__all__ = ["Parameters", "Row"]
+__all__ = ["Parameters", "Row", "BEST"]
+
+BEST = ("best_error", "lowest")     # scenarios of a sweep are ranked by the error of the predictions
 
 _OTHER = "a log of purchases without ratings is for the chapter collaborative_filtering"
 

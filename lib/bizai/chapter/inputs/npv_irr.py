@@ -3,7 +3,9 @@
 from .. import data, parameters
 from ..parameters import Refused, field
 
-__all__ = ["Parameters", "Row"]
+__all__ = ["Parameters", "Row", "BEST"]
+
+BEST = ("npv", "highest")     # scenarios of a sweep are ranked by what the project is worth today
 
 _MOST_MONEY, _MOST_PERIODS = 1e12, 100
 _RATE = {"unit": "per year", "ge": -0.5, "le": 10}

@@ -7,7 +7,9 @@ from pydantic import model_validator
 from .. import data, parameters
 from ..parameters import Refused, field
 
-__all__ = ["Parameters", "Row"]
+__all__ = ["Parameters", "Row", "BEST"]
+
+BEST = ("described_cost", "lowest")     # scenarios of a sweep are ranked by what agents and waiting cost in an hour
 
 _FEWEST_CALLS = 30  # below this neither a rate by hour nor a test of the service distribution says anything
 

@@ -5,7 +5,9 @@ from typing import Literal
 from .. import outcome, parameters
 from ..parameters import field
 
-__all__ = ["Parameters", "Row"]
+__all__ = ["Parameters", "Row", "BEST"]
+
+BEST = ("best_rule_cost", "lowest")     # scenarios of a sweep are ranked by what deciding costs on new cases
 
 _MOST_MONEY = 1e9
 

@@ -8,7 +8,9 @@ from .. import calendar, data, parameters
 from ..parameters import Refused, field
 from .arima import Period
 
-__all__ = ["Parameters", "Row", "fewest_rows"]
+__all__ = ["Parameters", "Row", "BEST", "fewest_rows"]
+
+BEST = ("gain", "highest")     # scenarios of a sweep are ranked by what the push brings after its cost
 
 _FEWEST, _MOST = 30, 2000           # rows; of a longer table the last are used
 _MOST_SERIES = 8
