@@ -1,14 +1,18 @@
-"""Running chapters from outside: one run, the command line, and the book itself.
+"""Running chapters from outside: one run, many of them, their comparison, the command line, and the book itself.
 
-`run` and `Run` are loaded when they are asked for.
+The names below are loaded when they are asked for.
 """
 
-__all__ = ["run", "Run"]
+from importlib import import_module
+
+_MODULES = {"run": "bizai.rerun.runner", "Run": "bizai.rerun.runner", "ChapterFailed": "bizai.rerun.execute",
+            "sweep": "bizai.rerun.sweeps", "Progress": "bizai.rerun.sweeps", "SweepStopped": "bizai.rerun.sweeps",
+            "compare": "bizai.rerun.comparison", "Refused": "bizai.chapter.parameters"}
+
+__all__ = [*_MODULES]
 
 
 def __getattr__(name):
-    if name in __all__:
-        from . import runner
-
-        return getattr(runner, name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,12 +1,17 @@
-"""The command line: list, describe, run; and the two steps that the Makefile calls."""
+"""The command line: list, describe, run, sweep, compare; and the two steps that the Makefile calls."""
 
+import signal
 import sys
+import time
+from pathlib import Path
 
 import click
 
-from bizai.chapter.parameters import Refused
+from bizai.chapter.parameters import Refused, printable, shorten
 
 __all__ = ["main"]
+
+_BETWEEN_LINES = 10         # seconds, where a sweep shows its progress in lines
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,7 +21,10 @@ def main():
 
 
 class _Refusals:
-    """Turn a refused input into one line on stderr and exit code 2, a failed chapter into exit code 1."""
+    """Turn a refused input into a sentence on stderr and exit code 2, a failed chapter or another end into exit code 1."""
+
+    def __init__(self, stopped=(), interrupted="nothing half-done was kept"):
+        self.stopped, self.interrupted = stopped, interrupted
 
     def __enter__(self):
         return self
@@ -27,12 +35,19 @@ class _Refusals:
         if isinstance(error, Refused):
             click.echo(f"refused: {error}", err=True)
             sys.exit(2)
-        if isinstance(error, ChapterFailed):
-            click.echo(f"failed: {error}", err=True)
+        if isinstance(error, (ChapterFailed, self.stopped)):
+            for line in f"failed: {error}".splitlines():
+                click.echo(printable(line), err=True)
             sys.exit(1)
         if isinstance(error, KeyboardInterrupt):
-            click.echo("interrupted: nothing half-done was kept", err=True)
+            click.echo(f"interrupted: {self.interrupted}", err=True)
             sys.exit(130)
+
+
+def _end_cleanly():
+    """Clean up at SIGTERM and SIGHUP as after Ctrl-C."""
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
+        signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
 
 
 def _assignments(pairs):
@@ -40,7 +55,7 @@ def _assignments(pairs):
     for pair in pairs:
         name, mark, value = pair.partition("=")
         if not mark:
-            raise Refused(f"a parameter is given as NAME=VALUE, got {pair!r}")
+            raise Refused(f"a parameter is given as NAME=VALUE, got {shorten(pair)}")
         if name in values:
             raise Refused(f"parameter {name} is given twice")
         values[name] = value
@@ -79,7 +94,7 @@ def describe(chapter):
             continue
         click.echo(f"\nColumns of the CSV file (--data FILE; the sample is data/samples/{row_model.sample()})")
         fields = [(name, row_model.model_fields[field]) for field, name in row_model.columns(usual).items()]
-        rows = [(name or "(none)", allowed(info), unit(info), "yes" if info.is_required() else "no", info.description)
+        rows = [(name or "(none)", allowed(info, column=True), unit(info), "yes" if info.is_required() else "no", info.description)
                 for name, info in fields]
         if issubclass(row_model, Features):
             rows.append(("every other", "numbers or texts", "", "one", "a feature, with gaps or without"))
@@ -90,6 +105,7 @@ def describe(chapter):
 
 
 def _print_columns(rows):
+    rows = [[printable(cell) for cell in row] for row in rows]      # labels of a reader's file may stand in them
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -107,14 +123,11 @@ def run(chapter, pairs, data, out, code):
     Exit code 0: done. 2: an input was refused, nothing ran, nothing was written. 1: the chapter failed; it is kept
     under DIR/CHAPTER/failed/KEY/ with its cause.
     """
-    import signal
-
     from tqdm import tqdm
 
     from . import report, runner
 
-    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):      # clean up as after Ctrl-C
-        signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
+    _end_cleanly()
     with _Refusals(), tqdm(desc=chapter, unit="cell", leave=False, disable=None, file=sys.stderr) as bar:
         def progress(done, total):
             bar.total = total
@@ -127,6 +140,95 @@ def run(chapter, pairs, data, out, code):
     if finished.defaults:
         click.echo(f"defaults used for {', '.join(finished.defaults)}")
     click.echo(finished.folder)
+
+
+class _Bar:
+    """How far a sweep is: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, name):
+        self.name, self.bar, self.next = name, None, 0.0
+        self.is_terminal = sys.stderr.isatty()
+
+    def __call__(self, progress):
+        """Show it."""
+        ended = progress.done + progress.failed
+        if self.is_terminal:
+            from tqdm import tqdm
+
+            if self.bar is None:
+                self.bar = tqdm(desc=self.name, total=progress.total, initial=ended - progress.fresh, unit="run",
+                                smoothing=0, file=sys.stderr)     # the rate since the start, as in the lines
+            self.bar.set_postfix(failed=progress.failed, refresh=False)
+            self.bar.update(ended - self.bar.n)
+        elif time.monotonic() >= self.next or ended == progress.total:
+            left = f", {progress.rate:.2g} per second, {progress.left:,.0f} s left" if progress.fresh else ""
+            click.echo(f"{progress.done:,} of {progress.total:,} done, {progress.failed:,} failed{left}", err=True)
+            self.next = time.monotonic() + _BETWEEN_LINES
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()
+
+
+@main.command()
+@click.argument("chapter")
+@click.argument("scenarios")
+@click.option("--data", metavar="FILE", help="Your CSV file, for all scenarios; the bundled sample without it.")
+@click.option("--out", default="results", metavar="DIR", show_default=True, help="Where finished runs are kept.")
+@click.option("--workers", type=int, metavar="N", help="Processes on this machine; one per core without it.")
+@click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler (tcp://HOST:8786), for its workers to do it.")
+@click.option("--retries", type=int, default=2, metavar="N", show_default=True,
+              help="How often a run is tried again whose kernel or worker was killed.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Longest time for one run.")
+@click.option("--memory", type=float, metavar="GIB", help="Most memory for one run.")
+@click.option("--reports", default="best:10", metavar="WHICH", show_default=True,
+              help="Runs that get a report: all, failed, none or best:N.")
+@click.option("--best", metavar="RESULT:lowest|highest", help="What makes a scenario the best one.")
+def sweep(chapter, scenarios, **options):
+    """Run CHAPTER once for each of the SCENARIOS, a CSV or YAML file.
+
+    Finished runs are kept under DIR/CHAPTER/, beside results.csv, results.parquet and summary.html. The same command again
+    runs only what is missing or failed.
+
+    Exit code 0: every scenario is done. 2: an input was refused and nothing ran. 1: scenarios failed, or the sweep had to
+    stop; what was finished is kept.
+    """
+    from . import sweeps
+
+    _end_cleanly()
+    with _Refusals(sweeps.SweepStopped, "what was finished is kept, and the same command goes on from there"):
+        with _Bar(chapter) as bar:
+            frame = sweeps.sweep(chapter, scenarios, **options, progress=bar, tell=lambda line: click.echo(line, err=True))
+        counts = frame["status"].value_counts()
+        click.echo(", ".join(f"{count:,} {status}" for status, count in counts.items()))
+        for cause, count in frame.loc[frame["status"] == "failed", "cause"].value_counts().head(5).items():
+            click.echo(f"  {count:,} failed: {printable(cause)}")
+        click.echo(Path(options["out"]).absolute() / chapter / "summary.html")
+        sys.exit(int((frame["status"] != "done").any()))
+
+
+@main.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--rtol", type=float, default=0, show_default=True, help="Share by which equal numbers may differ.")
+@click.option("--by", type=click.Choice(["parameters", "name"]), help="What scenarios are matched by.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+def compare(a, b, rtol, by, form):
+    """Compare two finished runs (their folders), or two sweeps (DIR/CHAPTER): parameters and numbers that differ.
+
+    Scenarios are matched by their parameters; if none is in both, by name.
+
+    Exit code 0: equal. 1: something differs. 2: A or B was refused.
+    """
+    from .comparison import compare
+
+    with _Refusals():
+        found = compare(a, b, rtol=rtol, by=by)
+    click.echo({"table": found.text, "json": found.json, "csv": found.csv}[form]().removesuffix("\n"))
+    sys.exit(int(found.differs))
 
 
 @main.command()
