@@ -1,4 +1,7 @@
-"""Print the benchmarks, or those of the modules named, as ratios of CPU seconds, peer over ours, measured in this run."""
+"""Print the benchmarks, or those of the modules named, as ratios, peer over ours, measured in this run.
+
+They are of CPU seconds, those of reruns of wall seconds.
+"""
 
 import os
 
@@ -9,7 +12,7 @@ import argparse  # noqa: E402
 import sys  # noqa: E402
 from importlib import import_module  # noqa: E402
 
-MODULES = ("optimize", "svm", "cluster", "network", "recurrent", "recommend", "forecast", "queueing", "finance")
+MODULES = ("optimize", "svm", "cluster", "network", "recurrent", "recommend", "forecast", "queueing", "finance", "reruns")
 
 
 def main():
