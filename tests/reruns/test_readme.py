@@ -1,12 +1,20 @@
 """What the README shows is what happens."""
 
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
+
+import yaml
+
+from bizai.rerun.chapters import find
+from bizai.rerun.scenarios import read
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(?:bash)?\n(.*?)```", README, re.S)
+BLOCKS = re.findall(r"^```\w*\n(.*?)^```$", README, re.M | re.S)
+PLAN = re.search(r"```yaml\n# (\S+\.yml).*?```", README, re.S)
 
 
 def ran(command, out):
@@ -29,6 +37,23 @@ def test_the_refusal_is_the_one_shown(tmp_path):
     command, sentence = next(text for text in BLOCKS if "refused:" in text).splitlines()
     done = ran(command.removeprefix("$ "), tmp_path)
     assert done.returncode == 2 and done.stderr.strip() == sentence
+
+
+def test_the_sweep_leaves_what_the_readme_says(tmp_path):
+    plan = PLAN[0].strip("`").removeprefix("yaml\n")
+    small = plan.replace("count: 512", "count: 1") + "fixed: {customers: 10000}\n"
+    assert len(read(yaml.safe_load(plan), find("queueing"))) == 1024 and small.count("count: 1,")
+    (tmp_path / PLAN[1]).write_text(small)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    sweep, compare = next(text for text in BLOCKS if "bizai sweep" in text).splitlines()
+    done = subprocess.run(sweep.split(), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("2 done\n"), done.stderr
+    home = tmp_path / "results" / "queueing"
+    assert {"summary.html", "results.csv", "results.parquet"} <= {path.name for path in home.iterdir()}
+    assert len(list(home.glob("*/results.json"))) == 2
+    shutil.copytree(tmp_path / "results", tmp_path / "results.before")
+    done = subprocess.run(compare.split(), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_targets_exist():

@@ -69,7 +69,7 @@ class Visit:
 def test_every_chapter_has_a_page():
     names = ("gradient_descent", "svm_dual", "kmeans", "backpropagation", "lstm", "collaborative_filtering",
              "matrix_factorisation", "arima", "var", "queueing", "npv_irr")
-    assert {"index.html", "book/index.html", "book/notation.html", *(f"notebooks/{name}.html" for name in names)} <= set(PAGES)
+    assert {"index.html", "book/index.html", "book/notation.html", "book/reruns.html", *(f"notebooks/{name}.html" for name in names)} <= set(PAGES)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
