@@ -206,7 +206,7 @@ def _what_is_here(chapter):
 def _check_workers(client, chapter):
     """Refuse a cluster whose workers would compute something else."""
     ours = _what_is_here(chapter)
-    with _while_reachable():
+    with _while_reachable(client):
         there = client.run(_what_is_here, chapter, on_error="return")
     for address, theirs in there.items():
         if isinstance(theirs, Exception):
@@ -226,12 +226,16 @@ def _lost(job, cause):
 
 
 @contextmanager
-def _while_reachable():
-    """Say what it means that the cluster cannot be talked to; dask's errors look like those of a disk."""
+def _while_reachable(client):
+    """Say what it means that the cluster cannot be talked to; dask's errors look like those of a disk, or of a program."""
     try:
         yield
-    except OSError as error:
-        raise SweepStopped("the scheduler is gone") from error
+    except SweepStopped:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) or client.status != "running":
+            raise SweepStopped("the scheduler is gone") from error
+        raise
 
 
 class _Dispatch:
@@ -300,7 +304,7 @@ class _Dispatch:
     def __iter__(self):
         """Pairs of a job and its outcome as they end, and None in between at least twice a second."""
         while self.jobs or self.running:
-            with _while_reachable():
+            with _while_reachable(self.client):
                 self._check_cluster()
                 self._start()
                 try:
